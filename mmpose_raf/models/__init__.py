@@ -1,0 +1,11 @@
+"""Models: backbones, heads, losses, pose estimators, and the ladder."""
+
+from .backbones import RAFViT
+from .heads import AnyResolutionHeatmapHead
+from .losses import MultiResolutionDistillLoss
+from .pose_estimators import RAFPoseEstimator
+
+__all__ = [
+    'AnyResolutionHeatmapHead', 'MultiResolutionDistillLoss',
+    'RAFPoseEstimator', 'RAFViT'
+]

@@ -1,0 +1,5 @@
+"""Backbones."""
+
+from .raf_vit import RAFViT
+
+__all__ = ['RAFViT']

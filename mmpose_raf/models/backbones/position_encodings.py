@@ -1,0 +1,141 @@
+"""Position encodings of a Vision Transformer for any grid of patches.
+
+Global and local position encoding (GPE, LPE) are those of ResFormer (Tian et
+al., CVPR 2023, arXiv 2212.00776), which RAF (Lim et al., arXiv 2507.23461)
+puts in the place of ViTPose's position embedding of fixed size (APE).
+"""
+
+import math
+from functools import lru_cache
+from typing import Tuple
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+TEMPERATURE = 10000
+
+
+@lru_cache(maxsize=64)
+def sine_cosine_grid(channels: int, grid: Tuple[int, int],
+                     device: torch.device) -> Tensor:
+    """2-D sine-cosine position grid.
+
+    Coordinates run from 1 to n and are normalised to ``2 * pi``. The first
+    half of the channels encodes y, the second x; sine and cosine take turns.
+
+    Args:
+        channels (int): Number of channels C, a multiple of 4.
+        grid (tuple[int, int]): Number of patches (H, W).
+        device (torch.device): Where the grid is made.
+
+    Returns:
+        Tensor: The grid in shape (1, C, H, W), float32. It is shared between
+        calls and must not be written to.
+    """
+    # A tensor first made under inference mode could never train afterwards.
+    with torch.inference_mode(False), torch.no_grad():
+        half = channels // 2
+        exponent = torch.arange(0, half, 2, device=device) / half
+        frequency = TEMPERATURE**-exponent
+
+        def encode(length: int) -> Tensor:
+            position = torch.arange(1, length + 1, device=device) / length
+            angle = 2 * math.pi * position[:, None] * frequency
+            return torch.stack((angle.sin(), angle.cos()), -1).flatten(1)
+
+        height, width = grid
+        y = encode(height)[:, None].expand(height, width, half)
+        x = encode(width)[None].expand(height, width, half)
+        return torch.cat((y, x), -1).permute(2, 0, 1)[None].contiguous()
+
+
+class GlobalPositionEncoding(nn.Module):
+    """GPE: a sine-cosine grid through a 3x3 depth-wise convolution.
+
+    It exists at any grid size and is added to the patch tokens once, before
+    the first block (ResFormer, section 3.3).
+
+    Args:
+        channels (int): Width C of the tokens, a multiple of 4.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        if channels % 4:
+            raise ValueError(
+                f'channels must be a multiple of 4, but got {channels}: half '
+                'of them encode y, half x, in pairs of sine and cosine')
+        self.channels = channels
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+
+    def forward(self, grid: Tuple[int, int]) -> Tensor:
+        """Encode a grid of patches.
+
+        Args:
+            grid (tuple[int, int]): Number of patches (H, W).
+
+        Returns:
+            Tensor: Encoding in shape (1, H * W, C), row by row.
+        """
+        sine = sine_cosine_grid(self.channels, tuple(grid),
+                                self.conv.weight.device)
+        return self.conv(sine.to(self.conv.weight.dtype)).flatten(2).mT
+
+
+class LocalPositionEncoding(nn.Conv2d):
+    """LPE: a 3x3 depth-wise convolution over the value map of attention.
+
+    One kernel of ``head_dim`` channels is shared by all heads. It starts at
+    zero, so that a model without LPE is the starting point (ResFormer,
+    section 3.3).
+
+    Args:
+        head_dim (int): Channels of one attention head.
+    """
+
+    def __init__(self, head_dim: int):
+        super().__init__(head_dim, head_dim, 3, padding=1, groups=head_dim)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, value: Tensor, grid: Tuple[int, int]) -> Tensor:
+        """Encode the values of the patch tokens.
+
+        Args:
+            value (Tensor): Values in shape (B, heads, H * W, head_dim),
+                without a class token.
+            grid (tuple[int, int]): Number of patches (H, W).
+
+        Returns:
+            Tensor: Encoding in the shape of ``value``.
+        """
+        value_map = value.flatten(0, 1).mT.unflatten(2, grid)
+        return super().forward(value_map).flatten(2).mT.reshape(value.shape)
+
+
+def resize_position_embedding(embedding: Tensor, source: Tuple[int, int],
+                              target: Tuple[int, int]) -> Tensor:
+    """Interpolate a learned position embedding to another grid.
+
+    Args:
+        embedding (Tensor): Embedding in shape (1, E + h * w, C), whose first
+            E tokens (the class token) belong to no patch and are kept.
+        source (tuple[int, int]): Grid (h, w) of the embedding.
+        target (tuple[int, int]): Grid (H, W) wanted.
+
+    Returns:
+        Tensor: Bicubic interpolation in shape (1, E + H * W, C); the very
+        same values where both grids agree.
+    """
+    if tuple(source) == tuple(target):
+        return embedding
+    num_extra = embedding.shape[1] - source[0] * source[1]
+    extra, patches = embedding[:, :num_extra], embedding[:, num_extra:]
+    resized = F.interpolate(
+        patches.mT.unflatten(2, tuple(source)).float(),
+        size=tuple(target),
+        mode='bicubic',
+        align_corners=False)
+    return torch.cat((extra, resized.flatten(2).mT.to(extra.dtype)), 1)

@@ -1,0 +1,338 @@
+"""Vision Transformer of RAF: ViTPose's, at any input size."""
+
+from typing import Optional, Tuple, Union
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from mmcv.cnn.bricks.transformer import FFN, PatchEmbed
+from mmengine.model import BaseModule, ModuleList
+from mmpose.registry import MODELS
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from .position_encodings import (GlobalPositionEncoding,
+                                 LocalPositionEncoding,
+                                 resize_position_embedding)
+from .vit_checkpoints import (fit_position_embedding, is_pretrained,
+                              load_pretrained_vit)
+
+Grid = Tuple[int, int]
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with an optional local position encoding.
+
+    Args:
+        embed_dims (int): Width C of the tokens.
+        num_heads (int): Number of heads; divides C.
+        lpe (bool): Whether LPE is added to the attention output.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int, lpe: bool):
+        super().__init__()
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(embed_dims, embed_dims * 3)
+        self.proj = nn.Linear(embed_dims, embed_dims)
+        self.lpe = LocalPositionEncoding(embed_dims //
+                                         num_heads) if lpe else None
+
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
+        """Attend.
+
+        Args:
+            x (Tensor): Tokens in shape (B, E + H * W, C); the first E belong
+                to no patch.
+            grid (tuple[int, int]): Number of patches (H, W).
+
+        Returns:
+            Tensor: Tokens in the shape of ``x``.
+        """
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(query, key, value)
+        if self.lpe is not None:
+            num_extra = x.shape[1] - grid[0] * grid[1]
+            local = self.lpe(value[:, :, num_extra:], grid)
+            # The class token has no place in the grid, hence no LPE.
+            out = out + F.pad(local, (0, 0, num_extra, 0))
+        return self.proj(out.transpose(1, 2).flatten(2))
+
+
+class TransformerLayer(nn.Module):
+    """Pre-norm transformer block, named as mmpretrain's.
+
+    Args:
+        embed_dims (int): Width C of the tokens.
+        num_heads (int): Number of attention heads.
+        feedforward_channels (int): Width of the MLP.
+        drop_path (float): Probability of dropping a residual branch, [0, 1).
+        lpe (bool): Whether the attention has a local position encoding.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int,
+                 feedforward_channels: int, drop_path: float, lpe: bool):
+        super().__init__()
+        self.ln1 = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.attn = Attention(embed_dims, num_heads, lpe)
+        self.ln2 = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.ffn = FFN(
+            embed_dims,
+            feedforward_channels,
+            dropout_layer=dict(type='DropPath', drop_prob=drop_path),
+            act_cfg=dict(type='GELU'))
+        self.drop_path = self.ffn.dropout_layer
+
+    def forward(self, x: Tensor, grid: Grid) -> Tensor:
+        """Transform tokens (B, E + H * W, C) of a grid (H, W)."""
+        x = x + self.drop_path(self.attn(self.ln1(x), grid))
+        return self.ffn(self.ln2(x), identity=x)
+
+
+@MODELS.register_module()
+class RAFViT(BaseModule):
+    """ViTPose's backbone with position encodings that fit any input size.
+
+    Plain ViT (Dosovitskiy et al., arXiv 2010.11929) in the form of ViTPose
+    (Xu et al., arXiv 2204.12484), where global and local position encoding
+    (GPE, LPE) take the place of the position embedding of fixed size (APE),
+    as in RAF (arXiv 2507.23461). Parameters have the names of MMPose's
+    released ViTPose checkpoints (mmpretrain's ``VisionTransformer``); new are
+    only ``gpe.conv.*`` and ``layers.{i}.attn.lpe.*``.
+
+    Args:
+        arch (str | dict): ``'small'``, ``'base'``, ``'large'`` or ``'huge'``
+            (ViTPose's sizes; ``'small'`` is 384 wide, 12 deep, 12 heads,
+            unlike mmpretrain's), or a dict with mmpretrain's keys
+            ``embed_dims``, ``num_layers``, ``num_heads`` and
+            ``feedforward_channels``. Defaults to ``'base'``.
+        patch_size (int): Side of a patch in pixels; divides both sides of
+            every input. Defaults to 16.
+        patch_padding (int): Padding of the patch convolution in pixels, less
+            than half a patch. Defaults to 2, ViTPose's.
+        pos_embed (str): ``'gpe'``, or ``'ape'`` for the learned embedding,
+            which is interpolated at other sizes (bicubic): the baseline.
+            Defaults to ``'gpe'``.
+        lpe (bool): Whether the attention has local position encodings.
+            Defaults to True.
+        img_size (tuple[int, int]): Input size (H, W) in pixels, as in
+            ViTPose's configs, whose grid the learned embedding has. Without
+            effect on GPE. Defaults to (256, 192).
+        with_cls_token (bool): Whether a class token attends. It gets a zero
+            GPE and, after the last norm, is added to every patch token (the
+            variant of RAF's authors). Defaults to False.
+        drop_path_rate (float): Stochastic depth at the last block, rising
+            linearly from 0 at the first, [0, 1). Defaults to 0.
+        frozen_stages (int): 0 freezes the embeddings, n the first n blocks as
+            well, all blocks the last norm too; -1 nothing. Defaults to -1.
+        with_cp (bool): Whether blocks are checkpointed: less memory for more
+            time in training. Defaults to False.
+        init_cfg (dict, optional): ``dict(type='Pretrained',
+            checkpoint=path_or_url)`` loads MAE weights (timm's names) or a
+            ViTPose checkpoint, see :func:`load_pretrained_vit`. Takes
+            ``pos_embed_grid=(H, W)`` where the grid of the embedding in the
+            file is neither square nor this model's. Defaults to None.
+
+    Raises:
+        ValueError: If an argument is out of its range; at a forward pass, if
+            an input's side is no multiple of ``patch_size``.
+    """
+
+    arch_zoo = dict(
+        small=dict(
+            embed_dims=384,
+            num_layers=12,
+            num_heads=12,
+            feedforward_channels=1536),
+        base=dict(
+            embed_dims=768,
+            num_layers=12,
+            num_heads=12,
+            feedforward_channels=3072),
+        large=dict(
+            embed_dims=1024,
+            num_layers=24,
+            num_heads=16,
+            feedforward_channels=4096),
+        huge=dict(
+            embed_dims=1280,
+            num_layers=32,
+            num_heads=16,
+            feedforward_channels=5120))
+
+    def __init__(self,
+                 arch: Union[str, dict] = 'base',
+                 patch_size: int = 16,
+                 patch_padding: int = 2,
+                 pos_embed: str = 'gpe',
+                 lpe: bool = True,
+                 img_size: Grid = (256, 192),
+                 with_cls_token: bool = False,
+                 drop_path_rate: float = 0.,
+                 frozen_stages: int = -1,
+                 with_cp: bool = False,
+                 init_cfg: Optional[dict] = None):
+        super().__init__(init_cfg)
+        arch = self._parse_arch(arch)
+        if pos_embed not in ('gpe', 'ape'):
+            raise ValueError(
+                f"pos_embed must be 'gpe' or 'ape', but got {pos_embed!r}")
+        if not 0 <= 2 * patch_padding < patch_size:
+            raise ValueError('patch_padding must be less than half of '
+                             f'patch_size={patch_size}, but got '
+                             f'{patch_padding}: the grid would grow')
+        if not -1 <= frozen_stages <= arch['num_layers']:
+            raise ValueError('frozen_stages must lie between -1 and '
+                             f'{arch["num_layers"]}, the number of layers, '
+                             f'but got {frozen_stages}')
+        self.embed_dims = arch['embed_dims']
+        self.patch_size = patch_size
+        self.img_size = tuple(img_size)
+        self.frozen_stages = frozen_stages
+        self.with_cp = with_cp
+
+        self.patch_embed = PatchEmbed(
+            in_channels=3,
+            embed_dims=self.embed_dims,
+            kernel_size=patch_size,
+            stride=patch_size,
+            padding=patch_padding)
+        self.cls_token = nn.Parameter(torch.zeros(
+            1, 1, self.embed_dims)) if with_cls_token else None
+        if pos_embed == 'gpe':
+            self.gpe = GlobalPositionEncoding(self.embed_dims)
+            self.pos_embed = None
+        else:
+            grid = self.grid_of(self.img_size)
+            self.gpe = None
+            self.pos_embed = nn.Parameter(
+                torch.zeros(1, int(with_cls_token) + grid[0] * grid[1],
+                            self.embed_dims))
+        rates = torch.linspace(0, drop_path_rate, arch['num_layers']).tolist()
+        self.layers = ModuleList([
+            TransformerLayer(self.embed_dims, arch['num_heads'],
+                             arch['feedforward_channels'], rate, lpe)
+            for rate in rates
+        ])
+        self.ln1 = nn.LayerNorm(self.embed_dims, eps=1e-6)
+
+        self._reset_parameters()
+        self._freeze()
+        self._register_load_state_dict_pre_hook(self._fit_pos_embed)
+
+    @classmethod
+    def _parse_arch(cls, arch: Union[str, dict]) -> dict:
+        if isinstance(arch, str):
+            if arch not in cls.arch_zoo:
+                raise ValueError(f'arch must be one of {sorted(cls.arch_zoo)} '
+                                 f'or a dict, but got {arch!r}')
+            return cls.arch_zoo[arch]
+        keys = set(cls.arch_zoo['base'])
+        if set(arch) != keys:
+            raise ValueError(f'arch must have the keys {sorted(keys)}, but '
+                             f'got {sorted(arch)}')
+        if arch['embed_dims'] % arch['num_heads']:
+            raise ValueError(f"arch: num_heads={arch['num_heads']} must "
+                             f"divide embed_dims={arch['embed_dims']}")
+        return arch
+
+    def grid_of(self, size: Grid) -> Grid:
+        """Number of patches (H, W) of an input of size (H, W) in pixels.
+
+        Raises:
+            ValueError: If a side is no multiple of ``patch_size``.
+        """
+        if any(side <= 0 or side % self.patch_size for side in size):
+            raise ValueError(
+                f'input size {size[0]}x{size[1]} (HxW) must be a multiple of '
+                f'patch_size={self.patch_size} in both sides')
+        return size[0] // self.patch_size, size[1] // self.patch_size
+
+    def _reset_parameters(self):
+        """ViT's initialisation; the encodings have initialised themselves."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=.02)
+                nn.init.zeros_(module.bias)
+        # As mmpretrain and MAE do: as if the projection were a linear layer.
+        nn.init.xavier_uniform_(self.patch_embed.projection.weight.flatten(1))
+        for token in (self.cls_token, self.pos_embed):
+            if token is not None:
+                nn.init.trunc_normal_(token, std=.02)
+
+    def init_weights(self):
+        """Load the pretrained weights that ``init_cfg`` names, if any."""
+        if not is_pretrained(self.init_cfg):
+            super().init_weights()
+            return
+        if not self.is_init:
+            load_pretrained_vit(self, self.init_cfg['checkpoint'],
+                                self.init_cfg.get('pos_embed_grid'))
+            self.is_init = True
+
+    def _fit_pos_embed(self, state_dict: dict, prefix: str, *args):
+        """Interpolate the embedding of a checkpoint of another size."""
+        key = f'{prefix}pos_embed'
+        if self.pos_embed is not None and key in state_dict:
+            state_dict[key] = fit_position_embedding(
+                state_dict[key], self.grid_of(self.img_size),
+                num_extra=int(self.cls_token is not None))
+
+    def _freeze(self):
+        """Take what ``frozen_stages`` names out of training."""
+        if self.frozen_stages < 0:
+            return
+        for token in (self.cls_token, self.pos_embed):
+            if token is not None:
+                token.requires_grad = False
+        stages = [self.patch_embed, *self.layers[:self.frozen_stages]]
+        if self.gpe is not None:
+            stages.append(self.gpe)
+        if self.frozen_stages == len(self.layers):
+            stages.append(self.ln1)
+        for stage in stages:
+            stage.eval()
+            stage.requires_grad_(False)
+
+    def train(self, mode: bool = True):
+        """Set the mode; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        if mode:
+            self._freeze()
+        return self
+
+    def _embed(self, x: Tensor, grid: Grid) -> Tensor:
+        """Patch tokens (and class token) with their position encoding."""
+        tokens, _ = self.patch_embed(x)
+        if self.gpe is not None:
+            tokens = tokens + self.gpe(grid)
+        if self.cls_token is not None:
+            cls_token = self.cls_token.expand(len(x), -1, -1)
+            tokens = torch.cat((cls_token.to(tokens.dtype), tokens), 1)
+        if self.pos_embed is not None:
+            tokens = tokens + resize_position_embedding(
+                self.pos_embed, self.grid_of(self.img_size), grid)
+        return tokens
+
+    def forward(self, x: Tensor) -> Tuple[Tensor]:
+        """Extract features.
+
+        Args:
+            x (Tensor): Images in shape (B, 3, H, W), whose sides are
+                multiples of ``patch_size``.
+
+        Returns:
+            tuple[Tensor]: One feature map in shape
+            (B, C, H / patch_size, W / patch_size).
+        """
+        grid = self.grid_of(tuple(x.shape[-2:]))
+        tokens = self._embed(x, grid)
+        for layer in self.layers:
+            if self.with_cp and tokens.requires_grad:
+                tokens = checkpoint(layer, tokens, grid, use_reentrant=False)
+            else:
+                tokens = layer(tokens, grid)
+        tokens = self.ln1(tokens)
+        if self.cls_token is not None:
+            tokens = tokens[:, 1:] + tokens[:, :1]
+        return (tokens.mT.unflatten(2, grid), )

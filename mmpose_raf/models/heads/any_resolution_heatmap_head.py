@@ -1,0 +1,54 @@
+"""A heatmap head that decodes whatever size it is given."""
+
+from functools import lru_cache
+from typing import Tuple
+
+from mmpose.models.heads import HeatmapHead
+from mmpose.registry import MODELS
+from mmpose.utils.typing import InstanceList
+from torch import Tensor
+
+from mmpose_raf.models.codecs import (HeatmapCodec, check_codec,
+                                      check_sigma_mode, resize_codec)
+
+
+@MODELS.register_module()
+class AnyResolutionHeatmapHead(HeatmapHead):
+    """MMPose's ``HeatmapHead`` that decodes at the heatmap's own size.
+
+    One checkpoint thus predicts at any input size. Parameters are those of
+    ``HeatmapHead``: checkpoints interchange.
+
+    Args:
+        sigma_mode (str): What holds at sizes other than the decoder's:
+            ``'pixel'``, the same sigma in heatmap pixels, as RAF was
+            published; or ``'relative'``, the same width in the image, for
+            which the decoder's blur kernel follows. It also rules the
+            targets of :class:`RAFPoseEstimator` and of the clients'
+            pipelines. Defaults to ``'pixel'``.
+        decoder (dict): Config of a ``UDPHeatmap`` or ``MSRAHeatmap`` codec,
+            which describes the highest level. Other arguments as in
+            ``HeatmapHead``.
+    """
+
+    def __init__(self, *args, sigma_mode: str = 'pixel', **kwargs):
+        super().__init__(*args, **kwargs)
+        self.sigma_mode = check_sigma_mode(sigma_mode)
+        check_codec(self.decoder, 'model.head.decoder')
+        self._codec_of = lru_cache(maxsize=None)(self._derive_codec)
+
+    def _derive_codec(self, heatmap_size: Tuple[int, int]) -> HeatmapCodec:
+        sizes = zip(heatmap_size, self.decoder.input_size,
+                    self.decoder.heatmap_size)
+        input_size = tuple(side * full // heatmap
+                           for side, full, heatmap in sizes)
+        return resize_codec(self.decoder, input_size, self.sigma_mode)
+
+    def decode(self, batch_outputs: Tensor) -> InstanceList:
+        """Decode heatmaps (B, K, H, W) of any size, see ``HeatmapHead``."""
+        configured = self.decoder
+        self.decoder = self._codec_of(tuple(batch_outputs.shape[:-3:-1]))
+        try:
+            return super().decode(batch_outputs)
+        finally:
+            self.decoder = configured

@@ -1,0 +1,65 @@
+"""Heatmap targets of a whole batch in one operation on its device."""
+
+import math
+from typing import Tuple
+
+import torch
+from torch import Tensor
+
+from .codecs import HeatmapCodec, check_codec, is_udp
+
+
+def encode_batch(codec: HeatmapCodec, keypoints: Tensor,
+                 visible: Tensor) -> Tuple[Tensor, Tensor]:
+    """Encode keypoints as MMPose's ``codec.encode`` does, batched.
+
+    The Gaussian is separable, so each heatmap is the product of two vectors.
+    Where ``3 * sigma`` is no whole number, MMPose's UDP and MSRA generators
+    move the Gaussian by one heatmap pixel at the left and top border (and
+    everywhere if its fraction is below one half): here it stays on the
+    keypoint.
+
+    Args:
+        codec (UDPHeatmap | MSRAHeatmap): Codec that defines the heatmaps.
+        keypoints (Tensor): Coordinates in the input's pixels, in shape
+            (B, K, 2).
+        visible (Tensor): Visibility or weight of the keypoints in shape
+            (B, K); those below 0.5 have an empty heatmap.
+
+    Returns:
+        tuple[Tensor, Tensor]: Heatmaps (B, K, H, W), float32, and keypoint
+        weights (B, K): ``visible``, and 0 where the Gaussian lies outside.
+    """
+    check_codec(codec)
+    width, height = codec.heatmap_size
+    scale = keypoints.new_tensor(codec.scale_factor)
+    centre = keypoints / scale
+    # Whole pixels as numpy's astype(int) makes them in MMPose: towards zero.
+    pixel = (centre + 0.5).trunc()
+    unbiased = not is_udp(codec) and codec.unbiased
+    if not is_udp(codec) and not unbiased:
+        centre = pixel
+
+    radius = 3 * codec.sigma
+    if unbiased:  # not cut off, and its border is counted from the keypoint
+        low, high = centre - radius, centre + radius + 1
+    else:
+        low = pixel - math.ceil(radius)
+        high = pixel + math.floor(radius) + 1
+    size = keypoints.new_tensor((width, height))
+    is_inside = ((low < size) & (high >= 0)).all(-1)
+    weights = visible * is_inside.to(visible.dtype)
+
+    def profile(axis: int, length: int) -> Tensor:
+        at = torch.arange(length, device=keypoints.device)
+        gaussian = torch.exp(-(at - centre[..., axis, None])**2 /
+                             (2 * codec.sigma**2))
+        if unbiased:
+            return gaussian
+        return gaussian * ((at >= low[..., axis, None]) &
+                           (at < high[..., axis, None]))
+
+    x, y = profile(0, width), profile(1, height)
+    is_drawn = is_inside & (visible >= 0.5)
+    heatmaps = y[..., :, None] * (x * is_drawn[..., None])[..., None, :]
+    return heatmaps, weights

@@ -1,0 +1,96 @@
+"""The ladder: one batch at several resolutions (RAF, arXiv 2507.23461).
+
+The image was cropped once, at the client's native size; the lower levels are
+resampled from it on its device. A level is what MMPose's ``TopdownAffine``
+would have cropped at that size: the same frame, and keypoints moved by the
+very transform that resized the image.
+"""
+
+from typing import List, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmpose_raf.errors import ConfigError
+
+Size = Tuple[int, int]
+
+
+def check_ladder(ladder: Sequence[Size], field: str = 'ladder') -> List[Size]:
+    """Return a ladder as tuples, from high to low.
+
+    Raises:
+        ConfigError: If it is empty or holds anything but pairs of positive
+            integers.
+    """
+    is_ladder = isinstance(ladder, (list, tuple)) and len(ladder) > 0 and all(
+        isinstance(size, (list, tuple)) and len(size) == 2 and all(
+            isinstance(side, int) and side > 0 for side in size)
+        for size in ladder)
+    if not is_ladder:
+        raise ConfigError(field, f'got {ladder!r}',
+                          'give input sizes in pixels as [(w, h), ...]')
+    return sorted({tuple(size) for size in ladder}, reverse=True)
+
+
+def levels_below(ladder: Sequence[Size], native: Size) -> List[Size]:
+    """Levels that a client trains on, from its native size downwards.
+
+    Args:
+        ladder (list[tuple[int, int]]): All sizes (w, h).
+        native (tuple[int, int]): Native input size (w, h) of the client. It
+            is the highest level even where the ladder lacks it.
+    """
+    lower = [
+        size for size in ladder
+        if size != native and size[0] <= native[0] and size[1] <= native[1]
+    ]
+    return [native, *sorted(lower, reverse=True)]
+
+
+def resample(maps: Tensor, size: Size, use_udp: bool) -> Tensor:
+    """Resize images or heatmaps (bilinear) in a codec's coordinates.
+
+    Args:
+        maps (Tensor): Images or heatmaps in shape (B, C, H, W).
+        size (tuple[int, int]): Size (w, h) wanted, in pixels.
+        use_udp (bool): Coordinates of UDP (Huang et al., CVPR 2020): the
+            first and last pixel centres stay first and last, x' = x (w' - 1)
+            / (w - 1). Otherwise those of MMPose without UDP: x' = x w' / w.
+
+    Returns:
+        Tensor: Maps in shape (B, C, h, w).
+    """
+    if use_udp:
+        return F.interpolate(
+            maps, size=size[::-1], mode='bilinear', align_corners=True)
+
+    def positions(target: int, source: int) -> Tensor:
+        at = torch.arange(target, device=maps.device) * (source / target)
+        return at * (2 / max(source - 1, 1)) - 1
+
+    x = positions(size[0], maps.shape[-1])
+    y = positions(size[1], maps.shape[-2])
+    grid = torch.stack(torch.meshgrid(x, y, indexing='xy'), -1)
+    return F.grid_sample(
+        maps,
+        grid.to(maps.dtype).expand(len(maps), -1, -1, -1),
+        mode='bilinear',
+        padding_mode='border',
+        align_corners=True)
+
+
+def resize_keypoints(keypoints: Tensor, source: Size, target: Size,
+                     use_udp: bool) -> Tensor:
+    """Move keypoints as :func:`resample` moves the image.
+
+    Args:
+        keypoints (Tensor): Coordinates in pixels, in shape (..., 2).
+        source (tuple[int, int]): Size (w, h) of the image.
+        target (tuple[int, int]): Size (w, h) after resizing.
+        use_udp (bool): See :func:`resample`.
+    """
+    border = int(use_udp)
+    ratio = [(t - border) / (s - border) for s, t in zip(source, target)]
+    return keypoints * keypoints.new_tensor(ratio)

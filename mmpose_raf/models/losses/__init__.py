@@ -1,0 +1,5 @@
+"""Losses."""
+
+from .multi_resolution_distill_loss import MultiResolutionDistillLoss
+
+__all__ = ['MultiResolutionDistillLoss']

@@ -1,0 +1,5 @@
+"""Pose estimators."""
+
+from .raf_pose_estimator import RAFPoseEstimator
+
+__all__ = ['RAFPoseEstimator']

@@ -1,0 +1,167 @@
+"""Top-down pose estimator that trains on the ladder."""
+
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmpose.models.heads import HeatmapHead
+from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.registry import MODELS
+from mmpose.utils.typing import ConfigType, SampleList
+from torch import Tensor
+
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
+from mmpose_raf.models.heatmap_accuracy import heatmap_accuracy
+from mmpose_raf.models.heatmap_targets import encode_batch
+from mmpose_raf.models.ladder import (check_ladder, levels_below, resample,
+                                      resize_keypoints)
+
+
+@MODELS.register_module()
+class RAFPoseEstimator(TopdownPoseEstimator):
+    """Resolution-adaptive training of a top-down pose estimator.
+
+    A batch is trained at its own (the client's native) size and at all lower
+    sizes of the ladder, with distillation between the levels (RAF, arXiv
+    2507.23461): L = 1/n sum_l (task_l + alpha kd_l). The task loss is the
+    head's loss module; targets of all levels are made on the device from the
+    keypoints, which the pipeline must pack: ``PackPoseInputs(
+    pack_transformed=True)``. Prediction is the parent's. Backbone and neck
+    may be any of MMPose, the head any ``HeatmapHead``.
+
+    Args:
+        ladder (list[tuple[int, int]]): Input sizes (w, h) in pixels, e.g.
+            ``[(192, 256), (144, 192), (96, 128)]``.
+        distill (dict, optional): Config of the distillation loss, by default
+            ``dict(type='MultiResolutionDistillLoss')``. None trains on the
+            ladder without distillation.
+        **kwargs: As in ``TopdownPoseEstimator``.
+
+    Raises:
+        ConfigError: If ladder, head or codec do not fit.
+    """
+
+    def __init__(self,
+                 *,
+                 ladder: Sequence[Tuple[int, int]],
+                 distill: Optional[ConfigType] = dict(
+                     type='MultiResolutionDistillLoss'),
+                 **kwargs):
+        super().__init__(**kwargs)
+        self.ladder = check_ladder(ladder, 'model.ladder')
+        if not (self.with_head and isinstance(self.head, HeatmapHead)):
+            raise ConfigError(
+                'model.head', 'RAFPoseEstimator distils heatmaps',
+                'use HeatmapHead or AnyResolutionHeatmapHead')
+        self.codec = check_codec(self.head.decoder, 'model.head.decoder')
+        self.use_udp = is_udp(self.codec)
+        for size in self.ladder:
+            self._check_size(size)
+        self.distill_loss = MODELS.build(
+            dict(distill, use_udp=self.use_udp)) if distill else None
+
+    def _check_size(self, size: Tuple[int, int]):
+        """Let backbone and codec refuse a level before training starts."""
+        resize_codec(self.codec, size, 'pixel')
+        grid_of = getattr(self.backbone, 'grid_of', None)
+        if grid_of is not None:
+            try:
+                grid_of(size[::-1])
+            except ValueError as error:
+                raise ConfigError('model.ladder', str(error),
+                                  'choose another size') from None
+
+    @property
+    def sigma_mode(self) -> str:
+        """str: The head's; a stock ``HeatmapHead`` has sigma in pixels."""
+        return getattr(self.head, 'sigma_mode', 'pixel')
+
+    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
+        """Calculate the losses of a batch on all its levels.
+
+        Args:
+            inputs (Tensor): Images in shape (B, 3, H, W) at the native size.
+            data_samples (list[:obj:`PoseDataSample`]): Annotations, whose
+                ``gt_instances`` hold ``transformed_keypoints`` in the
+                input's pixels.
+
+        Returns:
+            dict: ``loss_kpt`` and ``loss_kd``, the two sums of RAF's loss;
+            ``task_{H}x{W}`` and ``kd_{H}x{W}``, each level's terms as they
+            are, for the log; ``acc_pose`` of the native level.
+        """
+        native = (inputs.shape[-1], inputs.shape[-2])
+        levels = levels_below(self.ladder, native)
+        keypoints, visible = gather_keypoints(data_samples, inputs.device)
+
+        heatmaps, tasks, losses = [], [], {}
+        for size in levels:
+            is_native = size == native
+            images = inputs if is_native else resample(inputs, size,
+                                                       self.use_udp)
+            heatmaps.append(self.head.forward(self.extract_feat(images)))
+            targets, weights = encode_batch(
+                resize_codec(self.codec, size, self.sigma_mode),
+                resize_keypoints(keypoints, native, size, self.use_udp),
+                visible)
+            tasks.append(
+                self.head.loss_module(heatmaps[-1], targets, weights))
+            losses[f'task_{size[1]}x{size[0]}'] = tasks[-1].detach()
+            if is_native:
+                native_weights = weights
+                losses['acc_pose'] = heatmap_accuracy(
+                    heatmaps[0].detach(), targets, weights > 0)
+
+        losses['loss_kpt'] = sum(tasks) / len(levels)
+        if self.distill_loss is not None and len(levels) > 1:
+            terms = self.distill_loss(heatmaps, native_weights)
+            losses['loss_kd'] = (
+                self.distill_loss.alpha * sum(terms) / len(levels))
+            for size, term in zip(levels[1:], terms):
+                losses[f'kd_{size[1]}x{size[0]}'] = term.detach()
+        return losses
+
+
+def gather_keypoints(data_samples: SampleList,
+                     device: torch.device) -> Tuple[Tensor, Tensor]:
+    """Collect the keypoints of a batch in the pixels of its images.
+
+    Args:
+        data_samples (list[:obj:`PoseDataSample`]): Annotations, one instance
+            each.
+        device (torch.device): Where the result is wanted.
+
+    Returns:
+        tuple[Tensor, Tensor]: Coordinates (B, K, 2) and weights (B, K),
+        float32. The weights are those of ``GenerateTarget`` where the
+        pipeline has it (they may hold weights of the dataset), otherwise the
+        visibility.
+
+    Raises:
+        ConfigError: If the pipeline has not packed the keypoints.
+    """
+    instances = [sample.gt_instances for sample in data_samples]
+    if any('transformed_keypoints' not in instance for instance in instances):
+        raise ConfigError(
+            'train_pipeline.PackPoseInputs',
+            'the keypoints of the crop are missing from the batch',
+            'set pack_transformed=True')
+    keypoints = np.concatenate(
+        [instance.transformed_keypoints[..., :2] for instance in instances])
+    if 'keypoint_weights' in data_samples[0].get('gt_instance_labels', {}):
+        weights = torch.cat([
+            sample.gt_instance_labels.keypoint_weights
+            for sample in data_samples
+        ])
+    else:
+        visible = np.concatenate(
+            [instance.keypoints_visible for instance in instances])
+        weights = _to_device(
+            visible[..., 0] if visible.ndim == 3 else visible, device)
+    return _to_device(keypoints, device), weights.float()
+
+
+def _to_device(array: np.ndarray, device: torch.device) -> Tensor:
+    tensor = torch.from_numpy(array.astype(np.float32))
+    return tensor.to(device, non_blocking=True)

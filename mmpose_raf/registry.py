@@ -1,0 +1,14 @@
+"""Registries of what MMEngine and MMPose have no registry for.
+
+Like MMPose's own ``KEYPOINT_CODECS`` they are roots of scope ``mmpose``:
+MMEngine looks a type up in the registry of the config's ``default_scope``,
+which is ``mmpose`` in every MMPose config, and a parent admits only one child
+of a scope.
+"""
+
+from mmengine.registry import Registry
+
+AGGREGATORS = Registry(
+    'aggregator', scope='mmpose', locations=['mmpose_raf.engine'])
+PARTITIONERS = Registry(
+    'partitioner', scope='mmpose', locations=['mmpose_raf.datasets'])
