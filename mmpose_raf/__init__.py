@@ -12,4 +12,6 @@ from mmpose_raf.version import __version__
 # components.
 compat.apply()
 
-__all__ = ['__version__']
+from mmpose_raf import datasets, engine, models  # noqa: E402
+
+__all__ = ['__version__', 'datasets', 'engine', 'models']

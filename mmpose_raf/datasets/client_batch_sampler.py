@@ -1,0 +1,95 @@
+"""Batches of one client each, client after client."""
+
+import math
+from typing import Iterator, List, Sequence
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from .federated_dataset import SampleKey
+from .participation import Participation
+
+
+class ClientBatchSampler(Sampler):
+    """Batch sampler of a round: each participant's local epochs in turn.
+
+    One data loader with one worker pool thus serves the whole round, and
+    prefetching runs across the border between two clients. Order and
+    augmentation depend on (seed, round, client, local epoch) alone.
+
+    Args:
+        indices (list[np.ndarray]): The samples that each client holds.
+        batch_size (int): Samples in a batch (on each rank).
+        local_epochs (int): Passes of a participant over its samples.
+        participation (Participation): Who takes part in which round.
+        seed (int): Seed of order and augmentation.
+        drop_last (bool): Whether an incomplete last batch is left out.
+        rank (int): Rank of this process. Defaults to 0.
+        world_size (int): Number of processes, which share every client's
+            samples as ``DefaultSampler`` does (the last are repeated to make
+            the shares equal). Defaults to 1.
+    """
+
+    def __init__(self,
+                 indices: Sequence[np.ndarray],
+                 batch_size: int,
+                 local_epochs: int,
+                 participation: Participation,
+                 seed: int,
+                 drop_last: bool,
+                 rank: int = 0,
+                 world_size: int = 1):
+        self.indices = indices
+        self.batch_size = batch_size
+        self.local_epochs = local_epochs
+        self.participation = participation
+        self.seed = seed
+        self.drop_last = drop_last
+        self.rank = rank
+        self.world_size = world_size
+        self.round = 0
+
+    @property
+    def sampler(self) -> 'ClientBatchSampler':
+        """ClientBatchSampler: Itself, which DistSamplerSeedHook looks for."""
+        return self
+
+    def set_epoch(self, epoch: int):
+        """Set the round, counted from 0, that the next pass belongs to."""
+        self.round = epoch
+
+    def num_batches(self, client: int) -> int:
+        """Number of batches of a client in one round."""
+        share = math.ceil(len(self.indices[client]) / self.world_size)
+        rounding = math.floor if self.drop_last else math.ceil
+        return self.local_epochs * rounding(share / self.batch_size)
+
+    def num_batches_until(self, num_rounds: int) -> int:
+        """Number of batches in the first rounds together."""
+        return sum(
+            self.num_batches(client) for round_ in range(num_rounds)
+            for client in self.participation.of_round(round_))
+
+    def __len__(self) -> int:
+        participants = self.participation.of_round(self.round)
+        return sum(map(self.num_batches, participants))
+
+    def __iter__(self) -> Iterator[List[SampleKey]]:
+        for client in self.participation.of_round(self.round):
+            for epoch in range(self.local_epochs):
+                yield from self._batches(client, epoch)
+
+    def _batches(self, client: int, epoch: int) -> Iterator[List[SampleKey]]:
+        rng = np.random.default_rng([self.seed, self.round, client, epoch])
+        order = rng.permutation(self.indices[client])
+        seeds = rng.integers(2**32, size=len(order))
+        keys = [
+            SampleKey(client, int(index), int(seed))
+            for index, seed in zip(order, seeds)
+        ]
+        padding = -len(keys) % self.world_size
+        share = (keys + keys[:padding])[self.rank::self.world_size]
+        for start in range(0, len(share), self.batch_size):
+            batch = share[start:start + self.batch_size]
+            if len(batch) == self.batch_size or not self.drop_last:
+                yield batch

@@ -1,0 +1,54 @@
+"""A training pipeline at the native size of a client."""
+
+import copy
+from typing import Callable, List, Sequence, Tuple
+
+from mmpose.datasets.transforms import (GenerateTarget, PackPoseInputs,
+                                        TopdownAffine)
+
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.models.codecs import resize_codec
+
+FIELD = 'train_dataloader.dataset.pipeline'
+
+
+def retarget_pipeline(transforms: Sequence[Callable],
+                      input_size: Tuple[int, int],
+                      sigma_mode: str) -> List[Callable]:
+    """Copy a top-down pipeline so that it crops at another size.
+
+    Only what depends on the size is changed: ``TopdownAffine``, the codec of
+    ``GenerateTarget`` (if the pipeline has one), and ``PackPoseInputs``,
+    which packs the keypoints of the crop as well, for the targets of a
+    ladder.
+
+    Args:
+        transforms (list): Transforms of the pipeline, as built.
+        input_size (tuple[int, int]): Input size (w, h) in pixels.
+        sigma_mode (str): See :func:`mmpose_raf.models.codecs.resize_codec`;
+            the pipeline's codec is that of the highest level.
+
+    Returns:
+        list: Transforms; those that do not depend on the size are shared.
+
+    Raises:
+        ConfigError: If the pipeline has no ``TopdownAffine``, or targets
+            that cannot be had at another size.
+    """
+    if not any(isinstance(step, TopdownAffine) for step in transforms):
+        raise ConfigError(FIELD, 'it has no TopdownAffine',
+                          'a federation over resolutions needs a top-down '
+                          'pipeline')
+    retargeted = []
+    for step in map(copy.copy, transforms):
+        if isinstance(step, TopdownAffine):
+            step.input_size = input_size
+        elif isinstance(step, GenerateTarget):
+            if isinstance(step.encoder, list):
+                raise ConfigError(f'{FIELD}.GenerateTarget.encoder',
+                                  'got several encoders', 'use one')
+            step.encoder = resize_codec(step.encoder, input_size, sigma_mode)
+        elif isinstance(step, PackPoseInputs):
+            step.pack_transformed = True
+        retargeted.append(step)
+    return retargeted

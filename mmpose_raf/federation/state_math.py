@@ -1,0 +1,67 @@
+"""Arithmetic on state dicts: the one place where it is done."""
+
+from typing import Dict, Sequence
+
+import torch
+from torch import Tensor
+
+State = Dict[str, Tensor]
+
+
+def clone_state(state: State, device: torch.device) -> State:
+    """Copy a state dict to a device, never aliasing the original."""
+    return {
+        key: value.detach().to(device, copy=True)
+        for key, value in state.items()
+    }
+
+
+def copy_state(source: State, target: State):
+    """Overwrite tensors of one state dict by those of another, in place.
+
+    Args:
+        source (dict[str, Tensor]): Where from.
+        target (dict[str, Tensor]): Where to, with the same keys and shapes.
+    """
+    with torch.no_grad():
+        torch._foreach_copy_([target[key].detach() for key in source],
+                             list(source.values()))
+
+
+def average_states(states: Sequence[State], weights: Sequence[float]) -> State:
+    """Weighted mean of state dicts.
+
+    Floating-point tensors are averaged, in float32 if they are of half
+    precision. Integers and booleans are counters and flags, such as
+    BatchNorm's ``num_batches_tracked``, of which a mean says nothing: the
+    largest is taken.
+
+    Args:
+        states (list[dict[str, Tensor]]): States with the same keys and
+            shapes.
+        weights (list[float]): One weight each; they should sum to 1.
+
+    Returns:
+        dict[str, Tensor]: A new state of the same dtypes.
+    """
+    first = states[0]
+    averaged = [key for key in first if first[key].is_floating_point()]
+    mean = [_at_least_float32(first[key]) * weights[0] for key in averaged]
+    for state, weight in zip(states[1:], weights[1:]):
+        torch._foreach_add_(
+            mean, [_at_least_float32(state[key]) for key in averaged],
+            alpha=weight)
+    result = {
+        key: value.to(first[key].dtype)
+        for key, value in zip(averaged, mean)
+    }
+    for key in first:
+        if key not in result:
+            stacked = torch.stack([state[key] for state in states])
+            result[key] = stacked.amax(0)
+    return {key: result[key] for key in first}
+
+
+def _at_least_float32(tensor: Tensor) -> Tensor:
+    is_half = tensor.dtype in (torch.float16, torch.bfloat16)
+    return tensor.float() if is_half else tensor
