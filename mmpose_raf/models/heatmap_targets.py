@@ -23,8 +23,8 @@ def encode_batch(codec: HeatmapCodec, keypoints: Tensor,
         codec (UDPHeatmap | MSRAHeatmap): Codec that defines the heatmaps.
         keypoints (Tensor): Coordinates in the input's pixels, in shape
             (B, K, 2).
-        visible (Tensor): Visibility or weight of the keypoints in shape
-            (B, K); those below 0.5 have an empty heatmap.
+        visible (Tensor): Visibility of the keypoints in shape (B, K); those
+            below 0.5 have an empty heatmap.
 
     Returns:
         tuple[Tensor, Tensor]: Heatmaps (B, K, H, W), float32, and keypoint
@@ -48,7 +48,10 @@ def encode_batch(codec: HeatmapCodec, keypoints: Tensor,
         high = pixel + math.floor(radius) + 1
     size = keypoints.new_tensor((width, height))
     is_inside = ((low < size) & (high >= 0)).all(-1)
-    weights = visible * is_inside.to(visible.dtype)
+    is_visible = visible >= 0.5
+    # MMPose looks at no keypoint below 0.5: its weight stays, its heatmap is
+    # empty.
+    weights = visible.masked_fill(is_visible & ~is_inside, 0)
 
     def profile(axis: int, length: int) -> Tensor:
         at = torch.arange(length, device=keypoints.device)
@@ -60,6 +63,6 @@ def encode_batch(codec: HeatmapCodec, keypoints: Tensor,
                            (at < high[..., axis, None]))
 
     x, y = profile(0, width), profile(1, height)
-    is_drawn = is_inside & (visible >= 0.5)
+    is_drawn = is_inside & is_visible
     heatmaps = y[..., :, None] * (x * is_drawn[..., None])[..., None, :]
     return heatmaps, weights

@@ -131,7 +131,8 @@ class RAFViT(BaseModule):
             checkpoint=path_or_url)`` loads MAE weights (timm's names) or a
             ViTPose checkpoint, see :func:`load_pretrained_vit`. Takes
             ``pos_embed_grid=(H, W)`` where the grid of the embedding in the
-            file is neither square nor this model's. Defaults to None.
+            file is neither square nor of this model's aspect ratio. Defaults
+            to None.
 
     Raises:
         ValueError: If an argument is out of its range; at a forward pass, if

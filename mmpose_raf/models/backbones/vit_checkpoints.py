@@ -46,7 +46,7 @@ def fit_position_embedding(embedding: Tensor,
             embedding of a class token is dropped, or added as zeros.
         source_grid (tuple[int, int], optional): Grid (h, w) of the file. By
             default the model's own if the number of tokens fits, otherwise
-            square.
+            one of the same aspect ratio, otherwise square.
 
     Returns:
         Tensor: Embedding in shape (1, num_extra + H * W, C).
@@ -78,14 +78,16 @@ def _guess_grid(num_tokens: int, grid: Grid) -> Grid:
     for num_patches in (num_tokens, num_tokens - 1):
         if num_patches == grid[0] * grid[1]:
             return grid
-    for num_patches in (num_tokens - 1, num_tokens):
-        side = math.isqrt(num_patches)
-        if side * side == num_patches:
-            return side, side
+    divisor = math.gcd(*grid)
+    for height, width in ((grid[0] // divisor, grid[1] // divisor), (1, 1)):
+        for num_patches in (num_tokens - 1, num_tokens):
+            scale = math.isqrt(num_patches // (height * width))
+            if scale * scale * height * width == num_patches:
+                return scale * height, scale * width
     raise ConfigError(
         'init_cfg.pos_embed_grid',
-        f'the file has {num_tokens} position tokens: neither square nor the '
-        f"model's grid {grid[0]}x{grid[1]} (HxW)",
+        f'the file has {num_tokens} position tokens: neither square nor of '
+        f"the aspect ratio of the model's grid {grid[0]}x{grid[1]} (HxW)",
         'give the grid (H, W) of the pretrained model')
 
 

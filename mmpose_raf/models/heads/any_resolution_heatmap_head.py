@@ -1,8 +1,8 @@
 """A heatmap head that decodes whatever size it is given."""
 
-from functools import lru_cache
 from typing import Tuple
 
+from mmengine.structures import InstanceData
 from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
 from mmpose.utils.typing import InstanceList
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmpose_raf.models.codecs import (HeatmapCodec, check_codec,
                                       check_sigma_mode, resize_codec)
+from mmpose_raf.models.heatmap_decoding import decode_heatmaps
 
 
 @MODELS.register_module()
@@ -17,7 +18,9 @@ class AnyResolutionHeatmapHead(HeatmapHead):
     """MMPose's ``HeatmapHead`` that decodes at the heatmap's own size.
 
     One checkpoint thus predicts at any input size. Parameters are those of
-    ``HeatmapHead``: checkpoints interchange.
+    ``HeatmapHead``: checkpoints interchange. Keypoints are those of
+    ``HeatmapHead`` too, but for maxima near the heatmap's border, see
+    :func:`mmpose_raf.models.heatmap_decoding.decode_heatmaps`.
 
     Args:
         sigma_mode (str): What holds at sizes other than the decoder's:
@@ -35,9 +38,8 @@ class AnyResolutionHeatmapHead(HeatmapHead):
         super().__init__(*args, **kwargs)
         self.sigma_mode = check_sigma_mode(sigma_mode)
         check_codec(self.decoder, 'model.head.decoder')
-        self._codec_of = lru_cache(maxsize=None)(self._derive_codec)
 
-    def _derive_codec(self, heatmap_size: Tuple[int, int]) -> HeatmapCodec:
+    def _codec_of(self, heatmap_size: Tuple[int, int]) -> HeatmapCodec:
         sizes = zip(heatmap_size, self.decoder.input_size,
                     self.decoder.heatmap_size)
         input_size = tuple(side * full // heatmap
@@ -46,9 +48,10 @@ class AnyResolutionHeatmapHead(HeatmapHead):
 
     def decode(self, batch_outputs: Tensor) -> InstanceList:
         """Decode heatmaps (B, K, H, W) of any size, see ``HeatmapHead``."""
-        configured = self.decoder
-        self.decoder = self._codec_of(tuple(batch_outputs.shape[:-3:-1]))
-        try:
-            return super().decode(batch_outputs)
-        finally:
-            self.decoder = configured
+        codec = self._codec_of(tuple(batch_outputs.shape[:-3:-1]))
+        predictions = []
+        for heatmaps in batch_outputs.detach().float().cpu().numpy():
+            keypoints, scores = decode_heatmaps(codec, heatmaps)
+            predictions.append(
+                InstanceData(keypoints=keypoints, keypoint_scores=scores))
+        return predictions

@@ -93,7 +93,8 @@ class RAFPoseEstimator(TopdownPoseEstimator):
         """
         native = (inputs.shape[-1], inputs.shape[-2])
         levels = levels_below(self.ladder, native)
-        keypoints, visible = gather_keypoints(data_samples, inputs.device)
+        keypoints, visible, weights = gather_keypoints(data_samples,
+                                                       inputs.device)
 
         heatmaps, tasks, losses = [], [], {}
         for size in levels:
@@ -101,17 +102,18 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             images = inputs if is_native else resample(inputs, size,
                                                        self.use_udp)
             heatmaps.append(self.head.forward(self.extract_feat(images)))
-            targets, weights = encode_batch(
+            targets, drawn = encode_batch(
                 resize_codec(self.codec, size, self.sigma_mode),
                 resize_keypoints(keypoints, native, size, self.use_udp),
                 visible)
+            level_weights = weights * (drawn > 0)
             tasks.append(
-                self.head.loss_module(heatmaps[-1], targets, weights))
+                self.head.loss_module(heatmaps[-1], targets, level_weights))
             losses[f'task_{size[1]}x{size[0]}'] = tasks[-1].detach()
             if is_native:
-                native_weights = weights
+                native_weights = level_weights
                 losses['acc_pose'] = heatmap_accuracy(
-                    heatmaps[0].detach(), targets, weights > 0)
+                    heatmaps[0].detach(), targets, level_weights > 0)
 
         losses['loss_kpt'] = sum(tasks) / len(levels)
         if self.distill_loss is not None and len(levels) > 1:
@@ -123,8 +125,9 @@ class RAFPoseEstimator(TopdownPoseEstimator):
         return losses
 
 
-def gather_keypoints(data_samples: SampleList,
-                     device: torch.device) -> Tuple[Tensor, Tensor]:
+def gather_keypoints(
+        data_samples: SampleList,
+        device: torch.device) -> Tuple[Tensor, Tensor, Tensor]:
     """Collect the keypoints of a batch in the pixels of its images.
 
     Args:
@@ -133,10 +136,10 @@ def gather_keypoints(data_samples: SampleList,
         device (torch.device): Where the result is wanted.
 
     Returns:
-        tuple[Tensor, Tensor]: Coordinates (B, K, 2) and weights (B, K),
-        float32. The weights are those of ``GenerateTarget`` where the
-        pipeline has it (they may hold weights of the dataset), otherwise the
-        visibility.
+        tuple[Tensor, Tensor, Tensor]: Coordinates (B, K, 2), visibility
+        (B, K) and weights (B, K), float32. The weights are those of
+        ``GenerateTarget`` where the pipeline has it (they may hold weights of
+        the dataset), otherwise the visibility.
 
     Raises:
         ConfigError: If the pipeline has not packed the keypoints.
@@ -149,17 +152,18 @@ def gather_keypoints(data_samples: SampleList,
             'set pack_transformed=True')
     keypoints = np.concatenate(
         [instance.transformed_keypoints[..., :2] for instance in instances])
+    visible = np.concatenate(
+        [instance.keypoints_visible for instance in instances])
+    visible = _to_device(visible[..., 0] if visible.ndim == 3 else visible,
+                         device)
+    weights = visible
+    # Not the visibility: a keypoint of weight 0.2 has a Gaussian as well.
     if 'keypoint_weights' in data_samples[0].get('gt_instance_labels', {}):
         weights = torch.cat([
             sample.gt_instance_labels.keypoint_weights
             for sample in data_samples
-        ])
-    else:
-        visible = np.concatenate(
-            [instance.keypoints_visible for instance in instances])
-        weights = _to_device(
-            visible[..., 0] if visible.ndim == 3 else visible, device)
-    return _to_device(keypoints, device), weights.float()
+        ]).float()
+    return _to_device(keypoints, device), visible, weights
 
 
 def _to_device(array: np.ndarray, device: torch.device) -> Tensor:

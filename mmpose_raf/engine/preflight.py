@@ -1,0 +1,109 @@
+"""What can be told wrong about a run before anything is built or written."""
+
+import os.path as osp
+from typing import Iterator, Optional, Tuple
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from mmpose_raf.errors import ConfigError
+from .federated_hook import FederatedHook
+from .federation_settings import check_resumed_settings
+
+
+def check_run(cfg: Config):
+    """Check the config of a federated run.
+
+    Args:
+        cfg (Config): The config with all options of the command line merged.
+
+    Raises:
+        ConfigError: If it has not exactly one valid ``FederatedHook``, a
+            file or folder of a dataset is missing, the work dir holds
+            another run, or the checkpoint to resume is of another
+            federation.
+    """
+    hook = build_hook(cfg)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name):
+            _check_dataset(cfg[name].dataset, f'{name}.dataset')
+    for index, client in enumerate(hook.clients):
+        if client.dataset is not None:
+            _check_dataset(client.dataset,
+                           f'FederatedHook.clients[{index}].dataset')
+    _check_amp(cfg)
+    checkpoint = checkpoint_to_resume(cfg)
+    if checkpoint is not None:
+        loaded = CheckpointLoader.load_checkpoint(
+            checkpoint, map_location='cpu')
+        check_resumed_settings(loaded.get('federation'), hook.settings)
+    elif not cfg.get('resume') and find_latest_checkpoint(cfg.work_dir):
+        raise ConfigError(
+            'work_dir', f'{cfg.work_dir} already holds a run',
+            'continue it with --resume, or choose another --work-dir')
+
+
+def build_hook(cfg: Config) -> FederatedHook:
+    """Build the config's ``FederatedHook``, which checks its arguments."""
+    hooks = [
+        dict(hook) for hook in cfg.get('custom_hooks') or ()
+        if hook['type'] in ('FederatedHook', FederatedHook)
+    ]
+    if len(hooks) != 1:
+        raise ConfigError(
+            'custom_hooks', f'there are {len(hooks)} FederatedHooks',
+            "add one: dict(type='FederatedHook', clients=[dict(name='high', "
+            'input_size=(192, 256)), ...])')
+    arguments = hooks[0]
+    del arguments['type']
+    try:
+        return FederatedHook(**arguments)
+    except (TypeError, KeyError) as error:
+        raise ConfigError('FederatedHook', str(error).strip('"'),
+                          'see its documentation') from None
+
+
+def checkpoint_to_resume(cfg: Config) -> Optional[str]:
+    """Path of the checkpoint that a run will resume from, if any.
+
+    Raises:
+        ConfigError: If there is none although ``resume`` was asked for.
+    """
+    if not cfg.get('resume'):
+        return None
+    path = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
+    if path is None:
+        raise ConfigError('--resume', f'{cfg.work_dir} holds no checkpoint',
+                          'leave it out to start, or give a path')
+    if '://' not in path and not osp.isfile(path):
+        raise ConfigError('--resume', f'no such file: {path}',
+                          'give the path of a checkpoint')
+    return path
+
+
+def _check_amp(cfg: Config):
+    if cfg.optim_wrapper.get('type') == 'AmpOptimWrapper' and \
+            not torch.cuda.is_available():
+        raise ConfigError('--amp', 'mixed precision needs a GPU, there is '
+                          'none', 'leave it out')
+
+
+def _check_dataset(dataset: dict, field: str):
+    """Check that the files and folders of a dataset config exist."""
+    root = dataset.get('data_root') or ''
+    for key, path in _paths_of(dataset):
+        path = osp.join(root, path)
+        if '://' not in path and not osp.exists(path):
+            raise ConfigError(f'{field}.{key}', f'no such path: {path}',
+                              f'set it, or data_root (now {root!r})')
+    for index, part in enumerate(dataset.get('datasets', ())):
+        _check_dataset(part, f'{field}.datasets[{index}]')
+
+
+def _paths_of(dataset: dict) -> Iterator[Tuple[str, str]]:
+    if dataset.get('ann_file'):
+        yield 'ann_file', dataset['ann_file']
+    for key, path in dataset.get('data_prefix', {}).items():
+        yield f'data_prefix.{key}', path

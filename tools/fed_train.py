@@ -1,0 +1,61 @@
+"""Train a pose estimator federatedly: MMPose's train.py, checked first.
+
+Takes the options of MMPose's ``train.py``, adds the import of ``mmpose_raf``
+to configs that lack it, and refuses a config that cannot work in one line,
+with exit code 2, before anything is written.
+"""
+
+import runpy
+import sys
+from pathlib import Path
+
+import mmpose
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmpose_raf.engine.preflight import check_run
+from mmpose_raf.errors import ConfigError
+
+
+def stock_train() -> dict:
+    """Names of MMPose's own train.py, which parses and merges the options."""
+    path = Path(mmpose.__path__[0]) / '.mim/tools/train.py'
+    if not path.is_file():
+        raise ConfigError('mmpose', f'{path} is missing from the installation',
+                          'install it with `pip install --no-deps mmpose`')
+    return runpy.run_path(str(path))
+
+
+def load_config(train: dict) -> Config:
+    """Load the config and merge the command line into it."""
+    args = train['parse_args']()
+    if not Path(args.config).is_file():
+        raise ConfigError('config', f'no such file: {args.config}',
+                          'give the path of a config, e.g. '
+                          'configs/raf_vitpose_b.py')
+    cfg = Config.fromfile(args.config)
+    try:
+        cfg = train['merge_args'](cfg, args)
+    except (AssertionError, KeyError, TypeError) as error:
+        raise ConfigError('options', str(error),
+                          'see MMPose\'s train.py --help') from None
+    cfg.setdefault('custom_imports', dict(imports=[]))
+    if 'mmpose_raf' not in cfg.custom_imports['imports']:
+        cfg.custom_imports['imports'].append('mmpose_raf')
+    return cfg
+
+
+def main() -> int:
+    """Run; return the exit code."""
+    try:
+        cfg = load_config(stock_train())
+        check_run(cfg)
+        Runner.from_cfg(cfg).train()
+    except ConfigError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
