@@ -1,5 +1,6 @@
 """Data: who holds what, and the batches of one client after the other."""
 
 from . import partitioners
+from .synthetic_people import SyntheticPoseDataset
 
-__all__ = ['partitioners']
+__all__ = ['SyntheticPoseDataset', 'partitioners']

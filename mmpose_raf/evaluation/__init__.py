@@ -1,1 +1,5 @@
-"""TODO."""
+"""What is computed over many resolutions."""
+
+from .resolution_sweep import ResolutionSweep
+
+__all__ = ['ResolutionSweep']

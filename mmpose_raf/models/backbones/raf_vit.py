@@ -209,7 +209,8 @@ class RAFViT(BaseModule):
             self.pos_embed = nn.Parameter(
                 torch.zeros(1, int(with_cls_token) + grid[0] * grid[1],
                             self.embed_dims))
-        rates = torch.linspace(0, drop_path_rate, arch['num_layers']).tolist()
+        rates = torch.linspace(
+            0, drop_path_rate, arch['num_layers'], device='cpu').tolist()
         self.layers = ModuleList([
             TransformerLayer(self.embed_dims, arch['num_heads'],
                              arch['feedforward_channels'], rate, lpe)

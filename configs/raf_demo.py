@@ -1,0 +1,53 @@
+# RAF on rendered people, small enough for two CPU cores: a ViT of 4 blocks
+# from scratch, patches of 8 pixels, three clients with 400 persons each.
+_base_ = [
+    '_base_/default_runtime.py', '_base_/synthetic.py', '_base_/raf_vitpose.py'
+]
+
+ladder = [(96, 128), (72, 96), (48, 64)]
+
+model = dict(
+    ladder=ladder,
+    distill=dict(upsample='bilinear'),
+    backbone=dict(
+        arch=dict(
+            _delete_=True,
+            embed_dims=128,
+            num_layers=4,
+            num_heads=4,
+            feedforward_channels=512),
+        patch_size=8,
+        img_size=(128, 96),
+        drop_path_rate=0.),
+    head=dict(
+        in_channels=128,
+        deconv_out_channels=(96, ),
+        deconv_kernel_sizes=(4, ),
+        sigma_mode='relative',
+        decoder=dict(
+            input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)))
+
+train_cfg = dict(by_epoch=True, max_epochs=24, val_interval=4)
+optim_wrapper = dict(
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    clip_grad=dict(max_norm=1., norm_type=2))
+param_scheduler = [
+    dict(
+        type='LinearLR',
+        start_factor=0.01,
+        begin=0,
+        end=1,
+        by_epoch=True,
+        convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', begin=1, end=24, T_max=23, by_epoch=True)
+]
+custom_hooks = [
+    dict(type='SyncBuffersHook'),
+    dict(
+        type='FederatedHook',
+        clients=[
+            dict(name=name, input_size=size)
+            for name, size in zip(('high', 'mid', 'low'), ladder)
+        ],
+        partitioner=dict(type='RandomPartitioner'))
+]
