@@ -71,14 +71,15 @@ def decode(checkpoint: Any) -> Any:
     """Restore what :func:`encode` has turned into plain values.
 
     Args:
-        checkpoint (Any): An encoded checkpoint. One that was never encoded is
-            returned as it is, in new containers.
+        checkpoint (Any): An encoded checkpoint. One that never was encoded
+            comes back equal, in new containers.
 
     Returns:
         Any: The checkpoint that was encoded.
 
     Raises:
-        ValueError: If the encoding is damaged or of a later version.
+        ValueError: If it holds a kind of object that is not known here. A
+            damaged encoding may also raise TypeError or LookupError.
     """
     return _Decoder().decode(checkpoint)
 
@@ -360,7 +361,7 @@ def _is_trusted(filename: str) -> bool:
     path = os.path.realpath(os.path.expanduser(filename))
     trusted = os.environ.get(TRUST_VARIABLE, '').split(os.pathsep)
     return any(path == os.path.realpath(os.path.expanduser(name))
-               for name in trusted if name)
+               for name in trusted)
 
 
 def _unpickle(filename: str, map_location: Any, logger: Any) -> Any:
@@ -405,6 +406,7 @@ def _tells_damage(filename: str, error: Exception) -> bool:
             re.search('PytorchStreamReader|corrupt|record size', str(error)))
     # These are raised over URLs, too, but on the way to the file. An OSError
     # without a file name comes from seeking past the end.
-    return (os.path.isfile(os.path.expanduser(filename)) and isinstance(
-        error, (OSError, LookupError, TypeError, ValueError, AssertionError,
-                struct.error)) and getattr(error, 'filename', None) is None)
+    return (os.path.isfile(os.path.expanduser(filename))
+            and isinstance(error, (OSError, LookupError, TypeError, ValueError,
+                                   AssertionError, struct.error))
+            and getattr(error, 'filename', None) is None)
