@@ -27,7 +27,7 @@ model = dict(
         decoder=dict(
             input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)))
 
-train_cfg = dict(by_epoch=True, max_epochs=24, val_interval=4)
+train_cfg = dict(by_epoch=True, max_epochs=30, val_interval=5)
 optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=1., norm_type=2))
@@ -39,7 +39,7 @@ param_scheduler = [
         end=1,
         by_epoch=True,
         convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=24, T_max=23, by_epoch=True)
+    dict(type='CosineAnnealingLR', begin=1, end=30, T_max=29, by_epoch=True)
 ]
 custom_hooks = [
     dict(type='SyncBuffersHook'),

@@ -6,11 +6,6 @@ train_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),
     dict(type='RandomFlip', direction='horizontal', prob=0.5),
-    dict(
-        type='RandomBBoxTransform',
-        shift_prob=0.,
-        scale_factor=(0.75, 1.25),
-        rotate_factor=30.),
     dict(type='TopdownAffine', input_size=(96, 128), use_udp=True),
     dict(type='PackPoseInputs', pack_transformed=True)
 ]
@@ -21,7 +16,7 @@ val_pipeline = [
     dict(type='PackPoseInputs')
 ]
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=8,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
@@ -43,5 +38,5 @@ val_dataloader = dict(
         test_mode=True,
         pipeline=val_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='PCKAccuracy', thr=0.05, norm_item='bbox')
+val_evaluator = dict(type='PCKAccuracy', thr=0.1, norm_item='bbox')
 test_evaluator = val_evaluator
