@@ -68,7 +68,8 @@ class GlobalPositionEncoding(nn.Module):
                 f'channels must be a multiple of 4, but got {channels}: half '
                 'of them encode y, half x, in pairs of sine and cosine')
         self.channels = channels
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        self.conv = nn.Conv2d(
+            channels, channels, 3, padding=1, groups=channels)
 
     def forward(self, grid: Tuple[int, int]) -> Tensor:
         """Encode a grid of patches.

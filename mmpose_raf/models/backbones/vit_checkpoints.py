@@ -45,8 +45,8 @@ def fit_position_embedding(embedding: Tensor,
         num_extra (int): 1 if the model has a class token, else 0. The
             embedding of a class token is dropped, or added as zeros.
         source_grid (tuple[int, int], optional): Grid (h, w) of the file. By
-            default the model's own if the number of tokens fits, otherwise
-            one of the same aspect ratio, otherwise square.
+            default of the model's aspect ratio if there is one of this
+            number of tokens, otherwise square.
 
     Returns:
         Tensor: Embedding in shape (1, num_extra + H * W, C).
@@ -75,12 +75,9 @@ def fit_position_embedding(embedding: Tensor,
 
 
 def _guess_grid(num_tokens: int, grid: Grid) -> Grid:
-    for num_patches in (num_tokens, num_tokens - 1):
-        if num_patches == grid[0] * grid[1]:
-            return grid
     divisor = math.gcd(*grid)
     for height, width in ((grid[0] // divisor, grid[1] // divisor), (1, 1)):
-        for num_patches in (num_tokens - 1, num_tokens):
+        for num_patches in (num_tokens, num_tokens - 1):
             scale = math.isqrt(num_patches // (height * width))
             if scale * scale * height * width == num_patches:
                 return scale * height, scale * width
@@ -126,7 +123,8 @@ def load_pretrained_vit(model: nn.Module,
     """Load pretrained weights into a :class:`RAFViT` and log what fitted.
 
     Every key of the file that was not used, every parameter of the model that
-    the file lacks and every key that was interpolated is logged.
+    the file lacks and every key that was interpolated is logged. Of a whole
+    model only the backbone counts.
 
     Args:
         model (RAFViT): The backbone.

@@ -50,7 +50,7 @@ class RAFPoseEstimator(TopdownPoseEstimator):
                  **kwargs):
         super().__init__(**kwargs)
         self.ladder = check_ladder(ladder, 'model.ladder')
-        if not (self.with_head and isinstance(self.head, HeatmapHead)):
+        if not isinstance(self.head, HeatmapHead):
             raise ConfigError(
                 'model.head', 'RAFPoseEstimator distils heatmaps',
                 'use HeatmapHead or AnyResolutionHeatmapHead')

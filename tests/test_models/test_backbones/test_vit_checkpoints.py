@@ -1,0 +1,426 @@
+import logging
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.logging import MMLogger
+from mmengine.runner import load_checkpoint
+from mmpose.registry import MODELS
+
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.models import RAFViT
+from mmpose_raf.models.backbones.vit_checkpoints import (convert_vit_names,
+                                                         fit_position_embedding
+                                                         )
+from tests.test_models.reference import TINY, reference_vit, timm_weights
+
+MAE_DECODER = ('mask_token', 'decoder_pos_embed', 'decoder_embed.weight',
+               'decoder_blocks.0.norm1.weight', 'decoder_norm.weight')
+
+
+@pytest.fixture
+def log():
+    """Messages that are logged while the test runs."""
+    messages = []
+
+    class Collector(logging.Handler):
+
+        def emit(self, record):
+            messages.append(record.getMessage())
+
+    logger, collector = MMLogger.get_current_instance(), Collector()
+    logger.addHandler(collector)
+    yield messages
+    logger.removeHandler(collector)
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Save a checkpoint and return the ``init_cfg`` that loads it."""
+
+    def save(checkpoint, **kwargs):
+        torch.save(checkpoint, tmp_path / 'vit.pth')
+        return dict(
+            type='Pretrained', checkpoint=str(tmp_path / 'vit.pth'), **kwargs)
+
+    return save
+
+
+def load(init_cfg, **kwargs):
+    model = RAFViT(TINY, init_cfg=init_cfg, **kwargs)
+    model.init_weights()
+    return model
+
+
+def mae_weights():
+    """An MAE release: the encoder, and a decoder of no use here."""
+    weights = timm_weights()
+    weights.update({key: torch.randn(3) for key in MAE_DECODER})
+    return weights
+
+
+def estimator(**backbone):
+    codec = dict(
+        type='UDPHeatmap',
+        input_size=(96, 128),
+        heatmap_size=(24, 32),
+        sigma=2)
+    return MODELS.build(
+        dict(
+            type='RAFPoseEstimator',
+            ladder=[(96, 128)],
+            backbone=dict(type='RAFViT', arch=TINY, **backbone),
+            head=dict(
+                type='AnyResolutionHeatmapHead',
+                in_channels=32,
+                out_channels=4,
+                deconv_out_channels=(8, 8),
+                deconv_kernel_sizes=(4, 4),
+                decoder=codec)))
+
+
+# -- timm's names ------------------------------------------------------------
+
+
+def test_features_are_those_of_the_plain_reference(save):
+    weights = timm_weights()
+    model = load(
+        save(weights),
+        pos_embed='ape',
+        lpe=True,
+        img_size=(224, 224),
+        patch_padding=0,
+        with_cls_token=True).eval()
+    images = torch.randn(1, 3, 224, 224)
+    with torch.no_grad():
+        tokens = reference_vit(weights, images, 4, weights['pos_embed'])
+        features, = model(images)
+    # RAF's variant adds the class token to the patch tokens.
+    patches = features.flatten(2).transpose(1, 2) - tokens[:, :1]
+    assert tokens.std() > .1
+    torch.testing.assert_close(patches, tokens[:, 1:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    'wrap', [
+        lambda weights: weights,
+        lambda weights: dict(model=weights),
+        lambda weights: dict(state_dict=weights, meta=dict(epoch=3)),
+        lambda weights: dict(module=weights, optimizer=dict(state={})),
+        lambda weights: {
+            f'module.{k}': v
+            for k, v in weights.items()
+        },
+        lambda weights: {
+            f'backbone.{k}': v
+            for k, v in weights.items()
+        },
+        lambda weights: dict(state_dict={
+            f'module.backbone.{k}': v
+            for k, v in weights.items()
+        }),
+    ],
+    ids=[
+        'bare', 'model', 'state_dict', 'module', 'module.', 'backbone.',
+        'module.backbone.'
+    ])
+def test_every_container_loads_the_same(wrap, save):
+    weights = timm_weights()
+    model = load(save(wrap(weights)))
+    loaded = model.state_dict()
+    names = {
+        'patch_embed.projection.weight': 'patch_embed.proj.weight',
+        'layers.0.ln1.weight': 'blocks.0.norm1.weight',
+        'layers.0.attn.qkv.bias': 'blocks.0.attn.qkv.bias',
+        'layers.1.attn.proj.weight': 'blocks.1.attn.proj.weight',
+        'layers.1.ln2.bias': 'blocks.1.norm2.bias',
+        'layers.2.ffn.layers.0.0.weight': 'blocks.2.mlp.fc1.weight',
+        'layers.2.ffn.layers.1.bias': 'blocks.2.mlp.fc2.bias',
+        'ln1.weight': 'norm.weight',
+    }
+    for ours, theirs in names.items():
+        assert torch.equal(loaded[ours], weights[theirs]), ours
+    assert not loaded['layers.0.attn.lpe.weight'].any()
+
+
+def test_every_encoder_weight_is_renamed():
+    weights = timm_weights()
+    own = RAFViT(
+        TINY,
+        pos_embed='ape',
+        lpe=False,
+        with_cls_token=True,
+        img_size=(224, 224)).state_dict()
+    converted = convert_vit_names(weights)
+    assert {
+        k: v.shape
+        for k, v in converted.items()
+    } == {
+        k: v.shape
+        for k, v in own.items()
+    }
+    again = convert_vit_names(own)
+    assert again.keys() == own.keys()
+
+
+def test_the_log_names_every_key(save, log):
+    load(save(mae_weights()), pos_embed='ape')
+    text = '\n'.join(log)
+    of_the_encoder = 4 + 12 * 3 + 2
+    assert (f'{of_the_encoder - 1} of {of_the_encoder + len(MAE_DECODER)} '
+            'weights') in text  # all but the class token
+    interpolated, = [m for m in log if m.startswith('interpolated')]
+    assert 'pos_embed (1, 197, 32) -> (1, 192, 32)' in interpolated
+    unused, = [m for m in log if 'not used' in m]
+    for key in (*MAE_DECODER, 'cls_token'):
+        assert f'{key} (' in unused
+    assert 'qkv' not in unused
+    missing, = [m for m in log if 'not in the file' in m]
+    for i in range(3):
+        assert f'layers.{i}.attn.lpe.weight' in missing
+        assert f'layers.{i}.attn.lpe.bias' in missing
+    assert 'qkv' not in missing
+
+
+def test_the_log_is_silent_where_everything_fits(save, log):
+    model = RAFViT(TINY)
+    load(save(model.state_dict()))
+    # the warnings would come after the count
+    assert '48 of 48 weights' in log[-1]
+
+
+def test_gpe_takes_no_embedding(save, log):
+    model = load(save(timm_weights()), with_cls_token=True)
+    unused, = [m for m in log if 'not used' in m]
+    assert 'pos_embed (1, 197, 32)' in unused
+    assert 'cls_token' not in unused
+    missing, = [m for m in log if 'not in the file' in m]
+    assert 'gpe.conv.weight' in missing and 'gpe.conv.bias' in missing
+    assert model.cls_token.abs().max() > .1
+
+
+def test_weights_of_another_shape_are_named_not_loaded(save, log):
+    weights = timm_weights()
+    weights['patch_embed.proj.weight'] = torch.randn(32, 3, 14, 14)
+    load(save(weights))
+    unused, = [m for m in log if 'not used' in m]
+    assert 'patch_embed.projection.weight (32, 3, 14, 14)' in unused
+    missing, = [m for m in log if 'not in the file' in m]
+    assert 'patch_embed.projection.weight' in missing
+
+
+def test_initialising_twice_loads_once(save, log):
+    model = load(save(timm_weights()))
+    with torch.no_grad():
+        model.ln1.weight.fill_(7)
+    model.init_weights()
+    assert (model.ln1.weight == 7).all()
+
+
+# -- wrong files -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    'checkpoint', [
+        {
+            f'encoder.{k}': v
+            for k, v in timm_weights().items()
+        },
+        timm_weights(width=64),
+        timm_weights(depth=1),
+        timm_weights(depth=9),
+        {
+            f'layer{i}.weight': torch.randn(3)
+            for i in range(9)
+        },
+        dict(state_dict={}),
+    ],
+    ids=['prefix', 'wide', 'shallow', 'deep', 'other', 'empty'])
+def test_a_file_that_hardly_fits_is_refused(checkpoint, save):
+    with pytest.raises(ConfigError, match='init_cfg.checkpoint') as error:
+        load(save(checkpoint))
+    assert error.value.field == 'init_cfg.checkpoint'
+    assert 'vit.pth' in str(error.value)
+
+
+def test_the_refusal_counts_and_gives_examples(save):
+    weights = {f'encoder.{k}': v for k, v in timm_weights().items()}
+    with pytest.raises(ConfigError) as error:
+        load(save(weights))
+    assert f'0 of the {len(weights)} weights' in str(error.value)
+    assert 'encoder.cls_token (1, 1, 32)' in str(error.value)
+    assert 'gpe.conv.bias' in str(error.value)
+
+
+def test_a_refused_file_changes_nothing(save):
+    weights = timm_weights(depth=9)
+    model = RAFViT(TINY, init_cfg=save(weights))
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(ConfigError):
+        model.init_weights()
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+# -- position embedding ------------------------------------------------------
+
+
+def bicubic(embedding, source, target):
+    """Interpolate (1, h * w, C), by hand from tokens to a map and back."""
+    channels = embedding.shape[-1]
+    grid = torch.zeros(1, channels, *source)
+    for row in range(source[0]):
+        for column in range(source[1]):
+            grid[0, :, row, column] = embedding[0, row * source[1] + column]
+    grid = F.interpolate(
+        grid, size=target, mode='bicubic', align_corners=False)
+    return grid.flatten(2).transpose(1, 2)
+
+
+@pytest.mark.parametrize('with_cls_token', [False, True])
+def test_square_embedding_becomes_the_models_grid(with_cls_token, save):
+    weights = timm_weights()
+    model = load(save(weights), pos_embed='ape', with_cls_token=with_cls_token)
+    embedding = model.pos_embed.detach()
+    if with_cls_token:
+        assert torch.equal(embedding[:, 0], weights['pos_embed'][:, 0])
+        embedding = embedding[:, 1:]
+    expected = bicubic(weights['pos_embed'][:, 1:], (14, 14), (16, 12))
+    torch.testing.assert_close(embedding, expected)
+
+
+@pytest.mark.parametrize('grid', [(8, 24), (24, 8)])
+def test_grid_that_is_given_as_height_and_width(grid, save):
+    weights = timm_weights(num_patches=192)
+    model = load(
+        save(weights, pos_embed_grid=grid),
+        pos_embed='ape',
+        img_size=(128, 96))
+    expected = bicubic(weights['pos_embed'][:, 1:], grid, (8, 6))
+    torch.testing.assert_close(model.pos_embed.detach(), expected)
+
+
+def test_a_given_grid_wins_over_the_models(save):
+    # 192 tokens fit the landscape model as they stand, but were portrait.
+    weights = timm_weights(num_patches=192)
+    model = load(
+        save(weights, pos_embed_grid=(16, 12)),
+        pos_embed='ape',
+        img_size=(192, 256))
+    expected = bicubic(weights['pos_embed'][:, 1:], (16, 12), (12, 16))
+    torch.testing.assert_close(model.pos_embed.detach(), expected)
+
+
+@pytest.mark.parametrize('has_cls', [False, True])
+@pytest.mark.parametrize('wants_cls', [0, 1])
+@pytest.mark.parametrize('source, target', [
+    ((16, 12), (16, 12)),
+    ((16, 12), (8, 6)),
+    ((16, 12), (24, 18)),
+    ((14, 14), (16, 12)),
+    ((14, 14), (28, 28)),
+    ((16, 12), (32, 24)),
+    ((12, 16), (6, 8)),
+])
+def test_grid_of_the_file_is_found(source, target, has_cls, wants_cls):
+    patches = torch.randn(1, source[0] * source[1], 4)
+    extra = torch.randn(1, int(has_cls), 4)
+    fitted = fit_position_embedding(
+        torch.cat((extra, patches), 1), target, num_extra=wants_cls)
+    assert fitted.shape == (1, wants_cls + target[0] * target[1], 4)
+    torch.testing.assert_close(fitted[:, wants_cls:],
+                               bicubic(patches, source, target))
+    if wants_cls:  # zeros where the file has none
+        expected = extra[:, 0] if has_cls else torch.zeros(1, 4)
+        assert torch.equal(fitted[:, 0], expected)
+
+
+def test_a_grid_that_cannot_be_told_is_asked_for():
+    with pytest.raises(ConfigError, match='pos_embed_grid.*193.*14x14'):
+        fit_position_embedding(torch.randn(1, 193, 4), (14, 14), 0)
+
+
+@pytest.mark.parametrize('grid', [(14, 14), (16, 13), (10, 10)])
+def test_a_given_grid_that_does_not_explain_the_tokens_is_refused(grid):
+    message = rf'pos_embed_grid: .*193.*{grid[0]}x{grid[1]} \(HxW\)'
+    with pytest.raises(ConfigError, match=message) as error:
+        fit_position_embedding(torch.randn(1, 193, 4), (16, 12), 0, grid)
+    assert error.value.field == 'init_cfg.pos_embed_grid'
+
+
+# -- the whole model ---------------------------------------------------------
+
+
+def test_init_weights_of_a_whole_estimator(save, log):
+    weights = mae_weights()
+    model = estimator(init_cfg=save(dict(model=weights)))
+    model.init_weights()
+    backbone = model.backbone.state_dict()
+    assert torch.equal(backbone['layers.2.attn.qkv.weight'],
+                       weights['blocks.2.attn.qkv.weight'])
+    assert torch.equal(backbone['ln1.bias'], weights['norm.bias'])
+    assert any('40 of 47 weights' in m for m in log)
+    # the head has its own initialisation
+    assert model.head.final_layer.weight.std() < .01
+
+
+def vitpose_checkpoint(img_size):
+    """A ViTPose checkpoint as MMPose saves it, and its model."""
+    torch.manual_seed(7)
+    model = estimator(pos_embed='ape', lpe=False, img_size=img_size)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=.2)
+    return model, dict(state_dict=model.state_dict(), meta=dict(epoch=210))
+
+
+def test_vitpose_checkpoint_into_the_estimator(tmp_path):
+    theirs, checkpoint = vitpose_checkpoint((256, 192))
+    torch.save(checkpoint, tmp_path / 'vitpose.pth')
+    model = estimator(pos_embed='ape', img_size=(256, 192))
+    load_checkpoint(model, str(tmp_path / 'vitpose.pth'), map_location='cpu')
+    images = torch.randn(1, 3, 256, 192)
+    with torch.no_grad():
+        theirs, model = theirs.eval(), model.eval()
+        torch.testing.assert_close(
+            model.head(model.extract_feat(images)),
+            theirs.head(theirs.extract_feat(images)))
+
+
+@pytest.mark.parametrize('img_size', [(128, 96), (384, 288), (192, 256)])
+def test_vitpose_checkpoint_at_another_size(img_size, tmp_path):
+    theirs, checkpoint = vitpose_checkpoint((256, 192))
+    torch.save(checkpoint, tmp_path / 'vitpose.pth')
+    model = estimator(pos_embed='ape', img_size=img_size)
+    load_checkpoint(model, str(tmp_path / 'vitpose.pth'), map_location='cpu')
+    grid = (img_size[0] // 16, img_size[1] // 16)
+    expected = theirs.backbone.pos_embed.detach()
+    if grid != (12, 16):  # the same number of tokens is taken as it stands
+        expected = bicubic(expected, (16, 12), grid)
+    torch.testing.assert_close(model.backbone.pos_embed.detach(), expected)
+    for name in ('backbone.layers.0.attn.qkv.weight',
+                 'head.deconv_layers.0.weight', 'head.final_layer.bias'):
+        assert torch.equal(model.state_dict()[name],
+                           checkpoint['state_dict'][name])
+
+
+def test_loading_leaves_the_callers_weights_alone():
+    _, checkpoint = vitpose_checkpoint((256, 192))
+    weights = checkpoint['state_dict']
+    model = estimator(pos_embed='ape', lpe=False, img_size=(128, 96))
+    model.load_state_dict(weights)
+    assert weights['backbone.pos_embed'].shape == (1, 192, 32)
+
+
+def test_vitpose_checkpoint_of_unknown_grid_is_refused():
+    _, checkpoint = vitpose_checkpoint((256, 192))
+    model = estimator(pos_embed='ape', lpe=False, img_size=(224, 224))
+    with pytest.raises(ConfigError, match='pos_embed_grid'):
+        model.load_state_dict(checkpoint['state_dict'])
+
+
+def test_an_estimator_resumes_from_its_own_weights():
+    _, checkpoint = vitpose_checkpoint((192, 256))
+    model = estimator(pos_embed='ape', lpe=False, img_size=(192, 256))
+    model.load_state_dict(checkpoint['state_dict'])
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, checkpoint['state_dict'][name])
