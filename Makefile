@@ -38,6 +38,8 @@ $(VENV)/.installed: requirements.txt setup.py
 
 $(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
 	$(PIP) -r requirements-test.txt
+# The reference of RAFViT; only its VisionTransformer is imported.
+	$(PIP) --no-deps mmpretrain==1.2.0
 	touch $@
 
 clean:

@@ -33,16 +33,25 @@ def load_config(train: dict) -> Config:
         raise ConfigError('config', f'no such file: {args.config}',
                           'give the path of a config, e.g. '
                           'configs/raf_vitpose_b.py')
-    cfg = Config.fromfile(args.config)
+    try:
+        cfg = Config.fromfile(args.config)
+    except Exception as error:  # a config is a program: it may raise anything
+        raise ConfigError('config', f'{args.config}: {describe(error)}',
+                          'mend the config') from None
     try:
         cfg = train['merge_args'](cfg, args)
-    except (AssertionError, KeyError, TypeError) as error:
-        raise ConfigError('options', str(error),
+    except (AssertionError, AttributeError, LookupError, TypeError) as error:
+        raise ConfigError('options', describe(error),
                           'see MMPose\'s train.py --help') from None
     cfg.setdefault('custom_imports', dict(imports=[]))
     if 'mmpose_raf' not in cfg.custom_imports['imports']:
         cfg.custom_imports['imports'].append('mmpose_raf')
     return cfg
+
+
+def describe(error: Exception) -> str:
+    """Tell an error of somebody else's code in one line."""
+    return ' '.join(f'{type(error).__name__}: {error}'.split())
 
 
 def main() -> int:

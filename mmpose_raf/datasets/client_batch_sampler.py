@@ -87,8 +87,12 @@ class ClientBatchSampler(Sampler):
             SampleKey(client, int(index), int(seed))
             for index, seed in zip(order, seeds)
         ]
-        padding = -len(keys) % self.world_size
-        share = (keys + keys[:padding])[self.rank::self.world_size]
+        # As often as it takes: a client may hold less than one sample a rank.
+        total = math.ceil(len(keys) / self.world_size) * self.world_size
+        share = [
+            keys[i % len(keys)]
+            for i in range(self.rank, total, self.world_size)
+        ]
         for start in range(0, len(share), self.batch_size):
             batch = share[start:start + self.batch_size]
             if len(batch) == self.batch_size or not self.drop_last:

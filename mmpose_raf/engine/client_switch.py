@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Dict, List, Sequence
 
 import torch
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.utils import apply_to
 
 from mmpose_raf.errors import ConfigError
@@ -33,9 +33,12 @@ class ClientSwitch:
 
     def __init__(self, runner, num_iters: Sequence[int], optimizer_state: str,
                  state_device: torch.device):
-        if not isinstance(runner.optim_wrapper, OptimWrapper):
+        wrapper = runner.optim_wrapper
+        # An OptimWrapperDict is an OptimWrapper, but in name alone.
+        if not isinstance(wrapper, OptimWrapper) or isinstance(
+                wrapper, OptimWrapperDict):
             raise ConfigError('optim_wrapper',
-                              f'got {type(runner.optim_wrapper).__name__}',
+                              f'got {type(wrapper).__name__}',
                               'use one optimizer')
         self.runner = runner
         self.num_iters = num_iters
@@ -130,13 +133,19 @@ class ClientSwitch:
         for client, state in enumerate(self.clients):
             self._restore(state)
             missed = 0 if client in participants else self.num_iters[client]
-            for scheduler in self.schedulers:
-                for _ in range(1 if scheduler.by_epoch else missed):
-                    scheduler.step()
+            # In MMEngine's order, which matters where schedules overlap.
+            for _ in range(missed):
+                self._step_schedulers(by_epoch=False)
+            self._step_schedulers(by_epoch=True)
             light = self._snapshot()
             light.optimizer = state.optimizer
             self.clients[client] = light
         self._restore(self.server)
+
+    def _step_schedulers(self, by_epoch: bool):
+        for scheduler in self.schedulers:
+            if scheduler.by_epoch == by_epoch:
+                scheduler.step()
 
     def keep_server(self):
         """Take over the server's schedule as MMEngine has stepped it."""

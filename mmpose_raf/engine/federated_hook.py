@@ -1,13 +1,13 @@
 """Federated training inside MMEngine's standard training loop."""
 
-import logging
+from numbers import Real
 from typing import Dict, List, Optional, Sequence
 
 import torch
 from mmengine.dist import all_reduce_params, is_distributed, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
+from mmengine.registry import HOOKS, Registry
 from mmengine.runner import EpochBasedTrainLoop
 from tqdm import tqdm
 
@@ -80,17 +80,17 @@ class FederatedHook(Hook):
                  seed: int = 0):
         self.clients = parse_clients(clients, 'FederatedHook.clients')
         _check(local_epochs, 'local_epochs', 'an integer of at least 1',
-               isinstance(local_epochs, int) and local_epochs >= 1)
+               _is_int(local_epochs) and local_epochs >= 1)
         _check(client_fraction, 'client_fraction', 'a number in (0, 1]',
-               0 < client_fraction <= 1)
+               isinstance(client_fraction, Real) and 0 < client_fraction <= 1)
         _check(optimizer_state, 'optimizer_state', "'keep' or 'reset'",
                optimizer_state in ('keep', 'reset'))
         _check(state_device, 'state_device', "'cpu' or 'model'",
                state_device in ('cpu', 'model'))
         _check(seed, 'seed', 'an integer of at least 0',
-               isinstance(seed, int) and seed >= 0)
-        self.partitioner = PARTITIONERS.build(partitioner)
-        self.aggregator = AGGREGATORS.build(aggregator)
+               _is_int(seed) and seed >= 0)
+        self.partitioner = _build(PARTITIONERS, partitioner, 'partitioner')
+        self.aggregator = _build(AGGREGATORS, aggregator, 'aggregator')
         self.local_epochs = local_epochs
         self.client_fraction = client_fraction
         self.optimizer_state = optimizer_state
@@ -212,7 +212,8 @@ class FederatedHook(Hook):
         self._progress.set_postfix_str(name)
 
     def _seed_of(self, round_: int, client: int) -> int:
-        return (self.seed * 1_000_003 + round_) * 1_000_003 + client
+        seed = (self.seed * 1_000_003 + round_) * 1_000_003 + client
+        return seed % 2**63  # torch takes no more; a date as seed gave that
 
     def after_train_iter(self,
                          runner,
@@ -264,6 +265,27 @@ class FederatedHook(Hook):
             fingerprint=self._fingerprint,
             clients=clients,
             aggregator=self.aggregator.state_dict())
+
+
+def _is_int(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _build(registry: Registry, config: dict, name: str):
+    """Build a part of the federation from its config."""
+    kind = config.get('type') if isinstance(config, dict) else None
+    if isinstance(kind, str):
+        kind = registry.get(kind)
+    _check(
+        config, name, 'a dict with one of the types ' +
+        ', '.join(sorted(registry.module_dict)), kind is not None)
+    try:
+        return registry.build(config)
+    except ConfigError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f'FederatedHook.{name}', str(error),
+                          'see its documentation') from None
 
 
 def _check(value, name: str, wanted: str, is_valid: bool):

@@ -25,6 +25,10 @@ def check_run(cfg: Config):
             another run, or the checkpoint to resume is of another
             federation.
     """
+    for name in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'):
+        if not cfg.get(name):
+            raise ConfigError(name, 'it is missing',
+                              'training needs it, see configs/')
     hook = build_hook(cfg)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name):
@@ -39,7 +43,8 @@ def check_run(cfg: Config):
         loaded = CheckpointLoader.load_checkpoint(
             checkpoint, map_location='cpu')
         check_resumed_settings(loaded.get('federation'), hook.settings)
-    elif not cfg.get('resume') and find_latest_checkpoint(cfg.work_dir):
+    # Not find_latest_checkpoint, which reports what it did not find.
+    elif osp.isfile(osp.join(cfg.work_dir, 'last_checkpoint')):
         raise ConfigError(
             'work_dir', f'{cfg.work_dir} already holds a run',
             'continue it with --resume, or choose another --work-dir')
@@ -49,7 +54,7 @@ def build_hook(cfg: Config) -> FederatedHook:
     """Build the config's ``FederatedHook``, which checks its arguments."""
     hooks = [
         dict(hook) for hook in cfg.get('custom_hooks') or ()
-        if hook['type'] in ('FederatedHook', FederatedHook)
+        if hook.get('type') in ('FederatedHook', FederatedHook)
     ]
     if len(hooks) != 1:
         raise ConfigError(
@@ -60,8 +65,8 @@ def build_hook(cfg: Config) -> FederatedHook:
     del arguments['type']
     try:
         return FederatedHook(**arguments)
-    except (TypeError, KeyError) as error:
-        raise ConfigError('FederatedHook', str(error).strip('"'),
+    except TypeError as error:
+        raise ConfigError('FederatedHook', str(error),
                           'see its documentation') from None
 
 
@@ -98,6 +103,12 @@ def _check_dataset(dataset: dict, field: str):
         if '://' not in path and not osp.exists(path):
             raise ConfigError(f'{field}.{key}', f'no such path: {path}',
                               f'set it, or data_root (now {root!r})')
+    # MMPose does not look for these under data_root.
+    for key in ('bbox_file', 'headbox_file'):
+        path = dataset.get(key) or ''
+        if path and '://' not in path and not osp.exists(path):
+            raise ConfigError(f'{field}.{key}', f'no such path: {path}',
+                              'set it; data_root has no effect on it')
     for index, part in enumerate(dataset.get('datasets', ())):
         _check_dataset(part, f'{field}.datasets[{index}]')
 

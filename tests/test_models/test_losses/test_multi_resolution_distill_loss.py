@@ -132,12 +132,15 @@ def test_alpha_is_kept_for_the_caller():
     assert MultiResolutionDistillLoss().alpha == 1
 
 
-def test_half_precision_is_summed_in_float32():
-    teacher = torch.ones(1, 1, 64, 64, dtype=torch.bfloat16)
-    student = torch.full((1, 1, 32, 32), 1.0078125, dtype=torch.bfloat16)
-    term, = MultiResolutionDistillLoss()([teacher, student], ONE)
+@pytest.mark.parametrize('upsample', ['nearest', 'bilinear'])
+def test_half_precision_is_summed_in_float32(upsample):
+    teacher = torch.randn(2, 3, 16, 12).bfloat16()
+    student = torch.randn(2, 3, 8, 6).bfloat16()
+    loss = MultiResolutionDistillLoss(upsample=upsample)
+    term, = loss([teacher, student], torch.ones(2, 3))
+    exact, = loss([teacher.float(), student.float()], torch.ones(2, 3))
     assert term.dtype == torch.float32
-    assert term.item() == pytest.approx(.0078125**2)
+    assert term == exact
 
 
 @pytest.mark.parametrize('argument, field', [
