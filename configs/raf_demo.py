@@ -1,7 +1,8 @@
 # RAF on rendered people, small enough for two CPU cores: a ViT of 4 blocks
 # from scratch, patches of 8 pixels, three clients with 400 persons each.
 _base_ = [
-    '_base_/default_runtime.py', '_base_/synthetic.py', '_base_/raf_vitpose.py'
+    '_base_/default_runtime.py', '_base_/synthetic.py',
+    '_base_/raf_vitpose.py', '_base_/cosine_schedule.py'
 ]
 
 ladder = [(96, 128), (72, 96), (48, 64)]
@@ -27,20 +28,8 @@ model = dict(
         decoder=dict(
             input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)))
 
-train_cfg = dict(by_epoch=True, max_epochs=30, val_interval=5)
-optim_wrapper = dict(
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
-    clip_grad=dict(max_norm=1., norm_type=2))
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.01,
-        begin=0,
-        end=1,
-        by_epoch=True,
-        convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, end=30, T_max=29, by_epoch=True)
-]
+train_cfg = dict(by_epoch=True, max_epochs=24, val_interval=4)
+optim_wrapper = dict(optimizer=dict(lr=2e-3, weight_decay=0.05))
 custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(

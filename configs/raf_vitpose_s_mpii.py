@@ -1,7 +1,7 @@
 # The paper's main setting: MPII, ViT-S, three clients of 4,000 persons each.
 _base_ = [
     '_base_/default_runtime.py', '_base_/mpii.py', '_base_/raf_vitpose.py',
-    '_base_/raf_schedule.py'
+    '_base_/raf_schedule.py', '_base_/three_clients.py'
 ]
 
 model = dict(
@@ -13,12 +13,7 @@ custom_hooks = [
     dict(type='SyncBuffersHook'),
     dict(
         type='FederatedHook',
-        clients=[
-            dict(name='high', input_size=(192, 256)),
-            dict(name='mid', input_size=(144, 192)),
-            dict(name='low', input_size=(96, 128))
-        ],
-        partitioner=dict(type='RandomPartitioner', samples_per_client=4000),
-        aggregator=dict(type='FedAvg'))
+        clients={{_base_.clients}},
+        partitioner=dict(type='RandomPartitioner', samples_per_client=4000))
 ]
 default_hooks = dict(checkpoint=dict(save_best='PCK', rule='greater'))

@@ -1,25 +1,27 @@
 # Rendered people with COCO's 17 keypoints: no files, no download. Training
 # images are rendered small, because nothing larger than the ladder is cropped
-# from them; those of validation are sharp up to 512x384.
-data_root = ''
+# from them; those of validation are sharp up to 512x384. No augmentation but
+# flips: every person is new, and the runs are short.
+_base_ = ['topdown_data.py']
+
+input_size = (96, 128)
+
 train_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),
     dict(type='RandomFlip', direction='horizontal', prob=0.5),
-    dict(type='TopdownAffine', input_size=(96, 128), use_udp=True),
+    dict(type='TopdownAffine', input_size=input_size, use_udp=True),
     dict(type='PackPoseInputs', pack_transformed=True)
 ]
 val_pipeline = [
     dict(type='LoadImage'),
     dict(type='GetBBoxCenterScale'),
-    dict(type='TopdownAffine', input_size=(96, 128), use_udp=True),
+    dict(type='TopdownAffine', input_size=input_size, use_udp=True),
     dict(type='PackPoseInputs')
 ]
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='SyntheticPoseDataset',
         num_samples=1200,
@@ -27,16 +29,13 @@ train_dataloader = dict(
         image_size=(240, 320),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=32,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
         type='SyntheticPoseDataset',
         num_samples=200,
         seed=1,
-        test_mode=True,
         pipeline=val_pipeline))
 test_dataloader = val_dataloader
+
 val_evaluator = dict(type='PCKAccuracy', thr=0.1, norm_item='bbox')
 test_evaluator = val_evaluator

@@ -1,0 +1,20 @@
+# What all top-down data loaders share; the data sets add what is theirs.
+_base_ = ['pipelines.py']
+
+train_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        data_mode='topdown', pipeline={{_base_.train_pipeline}}))
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        data_mode='topdown',
+        test_mode=True,
+        pipeline={{_base_.val_pipeline}}))
+test_dataloader = val_dataloader
