@@ -364,6 +364,14 @@ def test_init_weights_of_a_whole_estimator(save, log):
     assert model.head.final_layer.weight.std() < .01
 
 
+def test_init_weights_without_a_file_keeps_the_initialisation():
+    model = estimator()
+    before = {k: v.clone() for k, v in model.backbone.state_dict().items()}
+    model.init_weights()
+    for key, value in model.backbone.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
 def vitpose_checkpoint(img_size):
     """A ViTPose checkpoint as MMPose saves it, and its model."""
     torch.manual_seed(7)
