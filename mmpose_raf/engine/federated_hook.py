@@ -127,6 +127,10 @@ class FederatedHook(Hook):
             [self._sampler.num_batches(i) for i in range(len(self.clients))],
             self.optimizer_state, self._device)
         if self._resumed is not None:
+            if not self._resumed['has_moments']:
+                runner.logger.warning(
+                    'The checkpoint was saved without the optimizer, as best '
+                    'checkpoints are: every client starts with new moments')
             self._switch.load_state_dict(self._resumed['clients'])
             self.aggregator.load_state_dict(self._resumed['aggregator'])
             self._resumed = None
@@ -257,12 +261,14 @@ class FederatedHook(Hook):
     def before_save_checkpoint(self, runner, checkpoint: Dict):
         """Add what a resume needs beside the global weights."""
         clients = self._switch.state_dict()
-        if 'optimizer' not in checkpoint:  # CheckpointHook(save_optimizer)
+        has_moments = 'optimizer' in checkpoint  # save_optimizer
+        if not has_moments:
             for state in clients:
                 state['optimizer'] = {}
         checkpoint['federation'] = dict(
             settings=self.settings,
             fingerprint=self._fingerprint,
+            has_moments=has_moments,
             clients=clients,
             aggregator=self.aggregator.state_dict())
 

@@ -1,0 +1,67 @@
+"""Clients as a config names them."""
+
+import pytest
+from mmengine.config import Config
+
+from mmpose_raf.datasets.client import Client, parse_clients
+from mmpose_raf.errors import ConfigError
+
+FIELD = 'FederatedHook.clients'
+HIGH = dict(name='high', input_size=(192, 256))
+LOW = dict(name='low', input_size=(96, 128))
+
+
+def test_parse():
+    assert parse_clients([HIGH, LOW], FIELD) == [
+        Client('high', (192, 256)),
+        Client('low', (96, 128))
+    ]
+
+
+def test_sizes_of_json_are_tuples():
+    client, = parse_clients([dict(name='a', input_size=[48, 64])], FIELD)
+    assert client.input_size == (48, 64)
+
+
+def test_own_datasets():
+    dataset = dict(type='CocoDataset')
+    clients = parse_clients(
+        [dict(HIGH, dataset=dataset),
+         dict(LOW, dataset=dataset)], FIELD)
+    assert [client.dataset for client in clients] == [dataset, dataset]
+
+
+def test_clients_of_a_config_object():
+    """MMEngine wraps dicts and lists of a config in its own classes."""
+    cfg = Config(dict(clients=[HIGH, LOW]))
+    assert [client.name for client in parse_clients(cfg.clients, FIELD)
+            ] == ['high', 'low']
+
+
+@pytest.mark.parametrize('configs, field, fragment', [
+    ([], '', 'at least one'),
+    (None, '', 'None'),
+    ('high', '', "'high'"),
+    (HIGH, '', 'list'),
+    ([HIGH, 'low'], '[1]', "'low'"),
+    ([HIGH, HIGH], '[1].name', "'high'"),
+    ([HIGH, LOW, dict(HIGH)], '[2].name', "'high'"),
+    ([dict(input_size=(48, 64))], '[0].name', 'None'),
+    ([dict(HIGH, name='')], '[0].name', "''"),
+    ([dict(HIGH, name=3)], '[0].name', '3'),
+    ([dict(HIGH, size=3)], '[0].size', 'name, input_size, dataset'),
+    ([HIGH, dict(name='b')], '[1].input_size', 'None'),
+    ([dict(HIGH, input_size=64)], '[0].input_size', '64'),
+    ([dict(HIGH, input_size=(64, ))], '[0].input_size', '(64,)'),
+    ([dict(HIGH, input_size=(48, 64, 3))], '[0].input_size', '(w, h)'),
+    ([dict(HIGH, input_size=(48, 0))], '[0].input_size', '(48, 0)'),
+    ([dict(HIGH, input_size=(48, -64))], '[0].input_size', '-64'),
+    ([dict(HIGH, input_size=(48., 64.))], '[0].input_size', '48.0'),
+    ([dict(HIGH, input_size='48')], '[0].input_size', "'48'"),
+    ([dict(HIGH, dataset=dict(type='A')), LOW], '', 'dataset'),
+])
+def test_errors(configs, field, fragment):
+    with pytest.raises(ConfigError) as error:
+        parse_clients(configs, FIELD)
+    assert error.value.field == FIELD + field
+    assert fragment in str(error.value)

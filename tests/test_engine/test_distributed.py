@@ -1,0 +1,128 @@
+"""A federation on several processes."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.test_engine.by_hand import FederationByHand
+from tests.toy import assert_states_equal, toy_config
+
+ROOT = Path(__file__).parents[2]
+CASES = dict(
+    # Four samples and three: one of the ranks has the last one twice.
+    plain=dict(),
+    # One sample for two ranks, and accumulation over an incomplete group.
+    small=dict(clients=('high', 'mid', 'low'),
+               num_samples=9,
+               batch_size=1,
+               local_epochs=2,
+               partitioner=dict(type='RandomPartitioner',
+                                samples_per_client=[1, 3, 5]),
+               aggregator=dict(type='FedAvg', weighting='samples'),
+               optim_wrapper=dict(optimizer=dict(type='SGD',
+                                                 lr=.05,
+                                                 momentum=.9),
+                                  accumulative_counts=2,
+                                  clip_grad=dict(max_norm=.1))),
+)
+SCRIPT = '''
+import sys
+import torch
+from tests.test_engine.test_distributed import make_config
+from tests.toy import Witness, hook_of, run
+
+# MMEngine's launcher takes it for granted that there are GPUs.
+torch.cuda.set_device = lambda device: None
+
+folder, case, resume = sys.argv[1:4]
+cfg = make_config(folder, case)
+cfg.launcher = 'pytorch'
+cfg.model_wrapper_cfg = dict(device_ids=None, broadcast_buffers=False)
+runner = run(cfg, resume=resume == 'resume')
+witness = hook_of(runner, Witness)
+hook = hook_of(runner)
+torch.save(
+    dict(
+        world_size=runner.world_size,
+        first=witness.first,
+        rounds=witness.rounds,
+        seen=[(s['client'], tuple(s['samples'])) for s in witness.iterations],
+        clients=hook._switch.state_dict()),
+    f'{folder}/rank_{runner.rank}_{resume}.pth')
+'''
+
+
+def make_config(folder, case):
+    options = {'num_samples': 7, 'batch_size': 2, **CASES[case]}
+    return toy_config(folder,
+                      rounds=2,
+                      hooks=[dict(type='Witness')],
+                      **options)
+
+
+def launch(folder, case, resume='new', num_processes=2):
+    script = folder / 'script.py'
+    script.write_text(SCRIPT)
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    result = subprocess.run([
+        sys.executable, '-m', 'torch.distributed.run',
+        f'--nproc_per_node={num_processes}', '--master_addr=127.0.0.1',
+        f'--master_port={port}',
+        str(script),
+        str(folder), case, resume
+    ],
+                            capture_output=True,
+                            text=True,
+                            timeout=300,
+                            env=_environment(),
+                            cwd=ROOT)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return [
+        torch.load(folder / f'rank_{rank}_{resume}.pth', weights_only=False)
+        for rank in range(num_processes)
+    ]
+
+
+def _environment():
+    return dict(os.environ,
+                PYTHONPATH=str(ROOT),
+                OMP_NUM_THREADS='1',
+                CUDA_VISIBLE_DEVICES='-1')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('case', CASES)
+def test_two_processes(tmp_path, case):
+    ranks = launch(tmp_path, case)
+    one, two = ranks
+    assert one['world_size'] == 2
+    assert_states_equal(one['rounds'], two['rounds'])
+    assert_states_equal(one['clients'], two['clients'])
+    # They work on the same client at the same time, on different samples.
+    assert [client for client, _ in one['seen']
+            ] == [client for client, _ in two['seen']]
+    assert one['seen'] != two['seen']
+
+    by_hand = FederationByHand(make_config(tmp_path, case),
+                               one['first'],
+                               world_size=2)
+    assert len(one['rounds']) == 2
+    for number, got in enumerate(one['rounds']):
+        expected = by_hand.round(number)
+        for key, value in expected.items():
+            torch.testing.assert_close(got[key], value, rtol=0, atol=2e-6)
+
+    # The last checkpoint is the global model, and a resume finds it.
+    saved = torch.load(tmp_path / 'epoch_2.pth', weights_only=True)
+    assert_states_equal(dict(saved['state_dict']), dict(one['rounds'][-1]))
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+    for resumed, whole in zip(launch(tmp_path, case, 'resume'), ranks):
+        assert_states_equal(resumed['rounds'], whole['rounds'][1:])
+        assert_states_equal(resumed['clients'], whole['clients'])

@@ -1,0 +1,166 @@
+"""Averages and copies of state dicts, against plain loops."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mmpose_raf.federation.state_math import (average_states, clone_state,
+                                              copy_state)
+
+
+def random_model(seed):
+    """Convolution, BatchNorm and a buffer of each kind, all at random."""
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4),
+                          nn.Conv2d(4, 2, 1))
+    for buffer in (model[1].running_mean, model[1].running_var):
+        buffer.copy_(torch.rand_like(buffer))
+    model[1].num_batches_tracked.fill_(seed)
+    model.register_buffer('flag', torch.tensor([seed % 2 == 0, False]))
+    return model
+
+
+def naive_average(states, weights):
+    """Key by key and element by element, in float64."""
+    result = {}
+    for key in states[0]:
+        arrays = [state[key].double().numpy() for state in states]
+        total = np.zeros_like(arrays[0])
+        for array, weight in zip(arrays, weights):
+            total += weight * array
+        result[key] = total
+    return result
+
+
+@pytest.mark.parametrize('weights', [
+    [1.],
+    [.5, .5],
+    [1 / 3, 1 / 3, 1 / 3],
+    [.7, .2, .1],
+    [0., 1., 0., 0.],
+])
+def test_average_equals_a_loop(weights):
+    states = [random_model(seed).state_dict() for seed in range(len(weights))]
+    before = copy.deepcopy(states)
+    average = average_states(states, weights)
+    expected = naive_average(states, weights)
+
+    assert list(average) == list(states[0])
+    for key, value in average.items():
+        assert value.dtype == states[0][key].dtype
+        assert value.shape == states[0][key].shape
+        if value.is_floating_point():
+            np.testing.assert_allclose(value.numpy(),
+                                       expected[key],
+                                       rtol=1e-6,
+                                       atol=1e-7)
+    # What it was made from is as it was.
+    for state, old in zip(states, before):
+        for key in state:
+            assert torch.equal(state[key], old[key])
+
+
+def test_running_statistics_are_averaged():
+    states = [random_model(seed).state_dict() for seed in range(3)]
+    average = average_states(states, [.2, .3, .5])
+    for key in ('1.running_mean', '1.running_var'):
+        expected = naive_average(states, [.2, .3, .5])[key]
+        np.testing.assert_allclose(average[key].numpy(), expected, rtol=1e-6)
+        assert not torch.equal(average[key], states[2][key])
+
+
+def test_counters_and_flags_are_not_averaged():
+    states = [random_model(seed).state_dict() for seed in (3, 8, 5)]
+    average = average_states(states, [.5, .25, .25])
+    # Rounded means would be 5 and False.
+    assert average['1.num_batches_tracked'].item() == 8
+    assert average['flag'].tolist() == [True, False]
+    assert average['flag'].dtype == torch.bool
+
+
+def test_counters_beyond_the_precision_of_floats():
+    states = [{'w': torch.ones(1), 'count': torch.tensor(2**53 + 1)}] * 3
+    average = average_states(states, [1 / 3] * 3)
+    assert average['count'].item() == 2**53 + 1
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_is_averaged_in_float32(dtype):
+    """1 + 7 tiny parts: each alone is lost in the sum of half precision."""
+    num_clients = 8
+    tiny = torch.finfo(dtype).eps / 4
+    states = [{'w': torch.full((3, ), 8., dtype=dtype)}]
+    states += [{
+        'w': torch.full((3, ), 8 * tiny, dtype=dtype)
+    } for _ in range(num_clients - 1)]
+    average = average_states(states, [1 / num_clients] * num_clients)['w']
+    assert average.dtype == dtype
+    exact = np.float64(1 + (num_clients - 1) * tiny)
+    assert average[0] == torch.tensor(exact).to(dtype)
+    assert average[0] > 1
+
+
+def test_half_precision_does_not_overflow():
+    """The weighted sum stays in range, although the plain sum does not."""
+    states = [{'w': torch.full((2, ), 6e4, dtype=torch.float16)}] * 4
+    average = average_states(states, [.25] * 4)['w']
+    assert torch.equal(average, states[0]['w'])
+
+
+def test_float64_keeps_its_precision():
+    states = [{'w': torch.tensor([1. + 2.**-40], dtype=torch.float64)}] * 2
+    average = average_states(states, [.5, .5])['w']
+    assert average.dtype == torch.float64
+    assert average.item() == 1. + 2.**-40
+
+
+def test_average_does_not_alias_its_sources():
+    for weights in ([1.], [1., 0.]):
+        states = [random_model(seed).state_dict() for seed in range(2)]
+        states = states[:len(weights)]
+        average = average_states(states, weights)
+        for key, value in average.items():
+            value.zero_()
+        for seed, state in enumerate(states):
+            for key, value in random_model(seed).state_dict().items():
+                assert torch.equal(state[key], value), key
+
+
+def test_clone_does_not_alias():
+    model = random_model(1)
+    clone = clone_state(model.state_dict(), torch.device('cpu'))
+    for key, value in clone.items():
+        assert not value.requires_grad
+        assert torch.equal(value, model.state_dict()[key])
+    for value in model.state_dict().values():
+        value.zero_()
+    for key, value in random_model(1).state_dict().items():
+        assert torch.equal(clone[key], value)
+
+
+def test_copy_writes_into_the_model_itself():
+    source, target = random_model(1), random_model(2)
+    pointers = [p.data_ptr() for p in target.parameters()]
+    copy_state(source.state_dict(), target.state_dict())
+    assert [p.data_ptr() for p in target.parameters()] == pointers
+    for key, value in target.state_dict().items():
+        assert torch.equal(value, source.state_dict()[key])
+    assert all(p.requires_grad and p.grad_fn is None
+               for p in target.parameters())
+
+    # Nor does the target hang on to its source.
+    for value in source.state_dict().values():
+        value.zero_()
+    for key, value in random_model(1).state_dict().items():
+        assert torch.equal(target.state_dict()[key], value)
+
+
+def test_copy_between_precisions():
+    source = {'w': torch.tensor([1.5, -2.], dtype=torch.float16)}
+    target = {'w': torch.zeros(2)}
+    copy_state(source, target)
+    assert target['w'].dtype == torch.float32
+    assert target['w'].tolist() == [1.5, -2.]

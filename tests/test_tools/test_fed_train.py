@@ -1,0 +1,343 @@
+"""The command line: what it refuses, and how."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mmpose
+import pytest
+import torch
+
+from tests.shared_data import shared_data
+from tests.test_tools.small_coco import write_config, write_data
+from tests.toy import assert_states_equal
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / 'tools/fed_train.py'
+STOCK = Path(mmpose.__path__[0]) / '.mim/tools'
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Data and a config; the current folder and the launcher's variable."""
+    write_data(tmp_path / 'data')
+    write_config(tmp_path / 'config.py', tmp_path / 'data')
+    monkeypatch.chdir(tmp_path)
+    # MMPose's train.py sets it for good.
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    return tmp_path
+
+
+def main(monkeypatch, *arguments):
+    """Call the tool's main(); return its exit code."""
+    spec = importlib.util.spec_from_file_location('fed_train', SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, arguments)])
+    monkeypatch.setattr('mmengine.runner.runner.get_device', lambda: 'cpu')
+    return module.main()
+
+
+def tree(folder):
+    """All files with their contents."""
+    return {
+        path.relative_to(folder): path.is_file() and path.read_bytes()
+        for path in sorted(folder.rglob('*'))
+    }
+
+
+def assert_refused(monkeypatch, capfd, folder, field, fragment, *arguments):
+    """It says what is wrong in one line, and leaves nothing behind."""
+    before = tree(folder)
+    code = main(monkeypatch, *arguments)
+    stderr = capfd.readouterr().err
+    assert code == 2
+    lines = stderr.splitlines()
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith(f'error: {field}: ')
+    assert fragment in lines[0]
+    assert tree(folder) == before
+
+
+# Python code at the end of the config, the field at fault, what is told.
+ERRORS = {
+    'annotations': ("train_data['ann_file'] = 'other.json'",
+                    'train_dataloader.dataset.ann_file', 'other.json'),
+    'annotations of validation':
+    ("val_data['ann_file'] = 'other.json'", 'val_dataloader.dataset.ann_file',
+     'other.json'),
+    'image folder': ("train_data['data_prefix'] = dict(img='pictures/')",
+                     'train_dataloader.dataset.data_prefix.img', 'pictures/'),
+    'data root': ("train_data['data_root'] = 'nowhere'",
+                  'train_dataloader.dataset.ann_file', 'nowhere'),
+    'boxes of a detector': ("val_data['bbox_file'] = 'boxes.json'",
+                            'val_dataloader.dataset.bbox_file', 'boxes.json'),
+    'head boxes': ("val_data['headbox_file'] = 'gt.mat'",
+                   'val_dataloader.dataset.headbox_file', 'gt.mat'),
+    'part of a combined dataset':
+    ("train_dataloader['dataset'] = dict(type='CombinedDataset', datasets=["
+     "train_data, dict(train_data, ann_file='b.json')])",
+     'train_dataloader.dataset.datasets[1].ann_file', 'b.json'),
+    'dataset of a client':
+    ("hook['clients'] = [dict(client, dataset=dict(type='CocoDataset', "
+     "ann_file='c.json')) for client in hook['clients']]",
+     'FederatedHook.clients[0].dataset.ann_file', 'c.json'),
+    'no hooks': ('custom_hooks = None', 'custom_hooks', '0 FederatedHooks'),
+    'no federation': ("custom_hooks = [dict(type='SyncBuffersHook')]",
+                      'custom_hooks', "dict(type='FederatedHook', clients="),
+    'two federations': ('custom_hooks = custom_hooks * 2', 'custom_hooks',
+                        '2 FederatedHooks'),
+    'hook without a type': ("hook.pop('type')", 'custom_hooks',
+                            '0 FederatedHooks'),
+    'no clients': ("hook['clients'] = []", 'FederatedHook.clients',
+                   'at least one'),
+    'clients left out': ("hook.pop('clients')", 'FederatedHook', 'clients'),
+    'typo in an argument': ("hook['local_epoch'] = 2", 'FederatedHook',
+                            "'local_epoch'"),
+    'typo in a client': ("hook['clients'][1]['size'] = 2",
+                         'FederatedHook.clients[1].size', 'input_size'),
+    'type of aggregator': ("hook['aggregator'] = dict(type='FedAverage')",
+                           'FederatedHook.aggregator', 'FedAvg'),
+    'argument of an aggregator':
+    ("hook['aggregator'] = dict(type='FedAvg', weighting='size')",
+     'FederatedHook.aggregator', "'size'"),
+    'type of partitioner': ("hook['partitioner'] = dict(type='Random')",
+                            'FederatedHook.partitioner', 'RandomPartitioner'),
+    'argument of a partitioner':
+    ("hook['partitioner'] = dict(type='RandomPartitioner', "
+     'samples_per_client=0)', 'RandomPartitioner.samples_per_client', '0'),
+    'no model': ('model = None', 'model', 'missing'),
+    'no optimizer': ('optim_wrapper = None', 'optim_wrapper', 'missing'),
+    'no data': ('train_dataloader = None', 'train_dataloader', 'missing'),
+    # Mistakes in the file itself.
+    'syntax': ('model = dict(', 'config', 'SyntaxError'),
+    'exception': ('number = 1 / 0', 'config', 'ZeroDivisionError'),
+    'missing base': ("_base_ = ['nobody.py']", 'config', 'nobody.py'),
+    'missing import': ("custom_imports = dict(imports=['nobody'])", 'config',
+                       'nobody'),
+}
+
+
+@pytest.mark.parametrize('name', ERRORS)
+def test_errors_in_a_config(monkeypatch, capfd, folder, name):
+    code, field, fragment = ERRORS[name]
+    write_config(folder / 'config.py', folder / 'data', f'\n{code}\n')
+    assert_refused(monkeypatch, capfd, folder, field, fragment, 'config.py')
+
+
+@pytest.mark.parametrize('arguments, field, fragment', [
+    (['other.py'], 'config', 'other.py'),
+    (['config.py', '--resume'], '--resume', 'no checkpoint'),
+    (['config.py', '--resume', 'epoch_1.pth'], '--resume', 'epoch_1.pth'),
+    (['config.py', '--show'], 'options', ''),
+    (['config.py', '--auto-scale-lr'], 'options', 'auto_scale_lr'),
+    (['config.py', '--cfg-options', 'custom_hooks.3.seed=1'], 'options', '3'),
+    (['config.py', '--cfg-options', 'custom_hooks.0.seed=-1'
+      ], 'FederatedHook.seed', '-1'),
+])
+def test_errors_on_the_command_line(monkeypatch, capfd, folder, arguments,
+                                    field, fragment):
+    if '--show' in arguments:
+        write_config(folder / 'config.py', folder / 'data',
+                     "\ndefault_hooks.pop('visualization')\n")
+    assert_refused(monkeypatch, capfd, folder, field, fragment, *arguments)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_mixed_precision_without_a_gpu(monkeypatch, capfd, folder):
+    assert_refused(monkeypatch, capfd, folder, '--amp', 'GPU', 'config.py',
+                   '--amp')
+
+
+def test_unknown_options_are_told_by_argparse(monkeypatch, capfd, folder):
+    before = tree(folder)
+    with pytest.raises(SystemExit) as exit_:
+        main(monkeypatch, 'config.py', '--rounds', '3')
+    assert exit_.value.code == 2
+    assert '--rounds' in capfd.readouterr().err
+    assert tree(folder) == before
+
+
+# -- Runs --------------------------------------------------------------------
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    """The folder of a run of two rounds, made once."""
+    folder = tmp_path_factory.mktemp('finished')
+    write_data(folder / 'data')
+    write_config(folder / 'config.py', folder / 'data')
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv('LOCAL_RANK', '0')
+        assert main(monkeypatch, 'config.py', '--work-dir', 'run') == 0
+    return folder
+
+
+def test_run(finished):
+    """Also with a config that does not name the package's import."""
+    names = {path.name for path in (finished / 'run').iterdir()}
+    assert {'epoch_1.pth', 'epoch_2.pth', 'last_checkpoint',
+            'config.py'} <= names
+    saved = torch.load(finished / 'run/epoch_2.pth', weights_only=True)
+    assert len(saved['federation']['clients']) == 2
+    assert "imports=[\n" in (finished / 'run/config.py').read_text()
+    assert 'mmpose_raf' in (finished / 'run/config.py').read_text()
+
+
+def test_default_work_dir(monkeypatch, folder):
+    """That of MMPose's train.py."""
+    assert main(monkeypatch, 'config.py', '--cfg-options',
+                'train_cfg.max_epochs=1') == 0
+    assert (folder / 'work_dirs/config/epoch_1.pth').is_file()
+
+
+def test_finished_work_dir(monkeypatch, capfd, folder, finished):
+    monkeypatch.chdir(finished)
+    assert_refused(monkeypatch, capfd, finished, 'work_dir',
+                   'already holds a run', 'config.py', '--work-dir', 'run')
+
+
+@pytest.mark.parametrize('more, field', [
+    ("hook['clients'][1]['name'] = 'small'", 'FederatedHook.clients'),
+    ("hook['clients'].pop()", 'FederatedHook.clients'),
+    ("hook['seed'] = 7", 'FederatedHook.seed'),
+    ("hook['partitioner'] = dict(type='NativeResolutionPartitioner')",
+     'FederatedHook.partitioner'),
+])
+@pytest.mark.parametrize('how', ['auto', 'path'])
+def test_resume_of_another_federation(monkeypatch, capfd, finished, more,
+                                      field, how):
+    write_config(finished / 'other.py', finished / 'data', f'\n{more}\n')
+    monkeypatch.chdir(finished)
+    path = ['run/epoch_1.pth'] if how == 'path' else []
+    assert_refused(monkeypatch, capfd, finished, field, 'checkpoint',
+                   'other.py', '--work-dir', 'run', '--resume', *path)
+
+
+def test_resume_without_a_federation(monkeypatch, capfd, finished):
+    torch.save(dict(state_dict={}), finished / 'weights.pth')
+    monkeypatch.chdir(finished)
+    assert_refused(monkeypatch, capfd, finished, 'resume', 'no federation',
+                   'config.py', '--resume', 'weights.pth')
+
+
+def test_resume_with_other_annotations(monkeypatch, capfd, folder, finished):
+    """It needs the partition, thus cannot be told as early as the rest."""
+    write_data(folder / 'more', num_images=8)
+    write_config(folder / 'config.py', folder / 'more')
+    code = main(monkeypatch, 'config.py', '--resume',
+                finished / 'run/epoch_1.pth')
+    assert code == 2
+    lines = capfd.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith('error: ')] == [
+        'error: train_dataloader.dataset: its partition is not that of the '
+        'checkpoint; resume with the annotations that the run was started '
+        'with'
+    ]
+    assert not any('Traceback' in line for line in lines)
+
+
+def command(*arguments, cwd):
+    environment = dict(os.environ,
+                       PYTHONPATH=str(ROOT),
+                       OMP_NUM_THREADS='1',
+                       CUDA_VISIBLE_DEVICES='-1')
+    return subprocess.run([sys.executable, *map(str, arguments)],
+                          capture_output=True,
+                          text=True,
+                          cwd=cwd,
+                          env=environment)
+
+
+@pytest.mark.slow
+def test_refusal_of_a_process(folder):
+    before = tree(folder)
+    result = command(SCRIPT, 'config.py', '--resume', cwd=folder)
+    assert result.returncode == 2
+    assert result.stderr.startswith('error: --resume: ')
+    assert result.stderr.count('\n') == 1
+    assert tree(folder) == before
+
+
+@pytest.mark.slow
+def test_resume_after_an_interruption(folder, finished):
+    """A process that dies in the second round, and the one after it."""
+    write_config(
+        folder / 'dying.py', folder / 'data',
+        "\ncustom_imports = dict(imports=['mmpose_raf', 'tests.toy'])"
+        "\ncustom_hooks.append(dict(type='Interrupt', round_=1))\n")
+    options = ['--work-dir', 'run']
+    result = command(SCRIPT, 'dying.py', *options, cwd=folder)
+    assert 'KeyboardInterrupt' in result.stderr
+    assert not (folder / 'run/epoch_2.pth').exists()
+
+    result = command(SCRIPT, 'config.py', *options, '--resume', cwd=folder)
+    assert result.returncode == 0, result.stderr
+    expected = torch.load(finished / 'run/epoch_2.pth', weights_only=True)
+    got = torch.load(folder / 'run/epoch_2.pth', weights_only=True)
+    for key in ('state_dict', 'optimizer', 'param_schedulers'):
+        assert_states_equal(got[key], expected[key])
+    assert_states_equal(got['federation']['clients'],
+                        expected['federation']['clients'])
+
+
+# The config of the repository with a smaller model and fewer faces.
+FACES = '''
+_base_ = [{base!r}]
+small = dict(_delete_=True, embed_dims=32, num_layers=2, num_heads=2,
+             feedforward_channels=64)
+model = dict(
+    backbone=dict(arch=small, init_cfg=None),
+    head=dict(in_channels=32, deconv_out_channels=(16, 16)))
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(data_root={data!r}, indices=60))
+val_dataloader = dict(
+    num_workers=0,
+    persistent_workers=False,
+    dataset=dict(data_root={data!r}, indices=20))
+test_dataloader = val_dataloader
+train_cfg = dict(max_epochs=2, val_interval=1)
+default_hooks = dict(checkpoint=dict(save_best=None))
+'''
+
+
+@pytest.mark.slow
+def test_with_the_stock_scripts(tmp_path):
+    """The run's checkpoint in MMPose's test.py; the config in its train.py.
+    """
+    data = shared_data('faces68')
+    (tmp_path / 'faces.py').write_text(
+        FACES.format(base=str(ROOT / 'configs/raf_vit_faces68.py'),
+                     data=f'{data}/'))
+    result = command(SCRIPT, 'faces.py', '--work-dir', 'run', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    log = result.stdout
+    assert 'Round [2/2], 3 of 3 clients:' in log
+    nme = log.split('Epoch(val) [2]')[-1].split('NME: ')[1].split()[0]
+
+    result = command(STOCK / 'test.py',
+                     'faces.py',
+                     'run/epoch_2.pth',
+                     '--work-dir',
+                     'test',
+                     cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.split('NME: ')[1].split()[0] == nme
+
+    result = command(STOCK / 'train.py',
+                     'faces.py',
+                     '--work-dir',
+                     'stock',
+                     cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    runs = [
+        torch.load(tmp_path / name / 'epoch_2.pth', weights_only=True)
+        for name in ('run', 'stock')
+    ]
+    assert_states_equal(*(dict(run['state_dict']) for run in runs))
