@@ -30,7 +30,7 @@ def check_run(cfg: Config):
             raise ConfigError(name, 'it is missing',
                               'training needs it, see configs/')
     hook = build_hook(cfg)
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for name in ('train_dataloader', 'val_dataloader'):
         if cfg.get(name):
             _check_dataset(cfg[name].dataset, f'{name}.dataset')
     for index, client in enumerate(hook.clients):

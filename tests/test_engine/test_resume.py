@@ -180,6 +180,18 @@ def test_resume_from_the_best_checkpoint(tmp_path):
         hook_of(runner)._switch.state_dict())
 
 
+def test_resume_without_moments_says_so(tmp_path):
+    """A best checkpoint holds none: kept moments would be missed."""
+    options = dict(rounds=3, optimizer_state='keep')
+    run(config(tmp_path, **options))
+    path, = tmp_path.glob('best_score_epoch_*.pth')
+    run(config(tmp_path / 'resumed', **options),
+        resume=True,
+        load_from=str(path))
+    logs = [log.read_text() for log in tmp_path.glob('resumed/*/*.log')]
+    assert 'every client starts with new moments' in logs[0]
+
+
 @AGGREGATORS.register_module(force=True)
 class WithMomentum(FedAvg):
     """A server that remembers: half of the last step comes on top."""
