@@ -16,7 +16,7 @@ def draw_pose_gallery(columns: Dict[Size, Tuple[list,
                       dataset_meta: dict,
                       trained_sizes: Sequence[Size],
                       path: Path,
-                      score_thr: float = 0.3):
+                      score_thr: float = 0.2):
     """Draw crops with predicted keypoints and skeleton.
 
     Args:
@@ -28,7 +28,7 @@ def draw_pose_gallery(columns: Dict[Size, Tuple[list,
         trained_sizes (list[tuple[int, int]]): Sizes to mark as trained.
         path (Path): Where to write the PNG.
         score_thr (float): Keypoints of a lower score are not drawn. Defaults
-            to 0.3.
+            to 0.2.
     """
     sizes = sorted(columns)
     num_people = len(columns[sizes[0]][0])
