@@ -25,6 +25,7 @@ setup(
     # Lower bounds only: the versions that were tested together are pinned in
     # requirements.txt, for machines that have none of this yet.
     install_requires=[
-        'torch>=2.1', 'numpy', 'mmengine>=0.10.5', 'tqdm', 'matplotlib'
+        'torch>=2.1', 'numpy', 'mmengine>=0.10.5', 'tqdm', 'rich',
+        'matplotlib'
     ],
 )

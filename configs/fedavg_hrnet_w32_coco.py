@@ -16,3 +16,6 @@ custom_hooks = [
             dict(name='low', input_size=(96, 128))
         ])
 ]
+# Ground-truth boxes, as in the other configs.
+val_dataloader = dict(dataset=dict(bbox_file=None))
+test_dataloader = val_dataloader

@@ -7,6 +7,7 @@ a finished one.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from mmengine.config import Config
@@ -14,6 +15,7 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner, find_latest_checkpoint
 
 import mmpose_raf  # noqa: F401  closes gaps before mmpose is imported
+from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation import ResolutionSweep
 from mmpose_raf.tables import render_table
 from mmpose_raf.visualization import draw_pose_gallery, plot_resolution_curve
@@ -69,8 +71,8 @@ def report(runner: Runner, out_dir: Path):
           f'{out_dir}/predictions.png')
 
 
-def main():
-    """Run the demo."""
+def main() -> int:
+    """Run the demo; return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,8 +81,13 @@ def main():
         default='work_dirs/raf_demo',
         help='where checkpoints, logs and pictures go')
     work_dir = parser.parse_args().work_dir
-    report(train(work_dir), Path(work_dir) / 'demo')
+    try:
+        report(train(work_dir), Path(work_dir) / 'demo')
+    except ConfigError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

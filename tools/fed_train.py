@@ -2,7 +2,7 @@
 
 Takes the options of MMPose's ``train.py``, adds the import of ``mmpose_raf``
 to configs that lack it, and refuses a config that cannot work in one line,
-with exit code 2, before anything is written.
+with exit code 2. A run that is already in the work dir is never overwritten.
 """
 
 import runpy

@@ -80,7 +80,8 @@ class ClientBatchSampler(Sampler):
                 yield from self._batches(client, epoch)
 
     def _batches(self, client: int, epoch: int) -> Iterator[List[SampleKey]]:
-        rng = np.random.default_rng([self.seed, self.round, client, epoch])
+        # The 2 keeps this stream apart from that of the participation.
+        rng = np.random.default_rng([self.seed, 2, self.round, client, epoch])
         order = rng.permutation(self.indices[client])
         seeds = rng.integers(2**32, size=len(order))
         keys = [

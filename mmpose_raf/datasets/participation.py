@@ -22,7 +22,9 @@ class Participation:
 
     def of_round(self, round_: int) -> List[int]:
         """Indices of a round's participants, ascending."""
-        rng = np.random.default_rng([self.seed, round_])
+        # The 1 keeps this stream apart from others with the same seed: numpy
+        # pads the shorter sequences with zeros.
+        rng = np.random.default_rng([self.seed, 1, round_])
         chosen = rng.choice(
             self.num_clients, self.num_participants, replace=False)
         return sorted(chosen.tolist())

@@ -18,7 +18,8 @@ class ClientSwitch:
     The runner keeps one optimizer and one list of parameter schedulers;
     their states are exchanged when another client's turn comes. Between two
     rounds the runner is left with the server's: the schedule of the rounds
-    and an empty optimizer.
+    and an empty optimizer. The loss scale of mixed precision is a property
+    of the model and shared by all.
 
     Args:
         runner (Runner): The runner, whose optimizer and schedulers are built.
@@ -55,7 +56,8 @@ class ClientSwitch:
         return ClientState(
             hyperparameters=[{
                 key: copy.copy(value)
-                for key, value in group.items() if key != 'params'
+                for key, value in group.items()
+                if key not in ('params', 'param_names')
             } for group in self.runner.optim_wrapper.param_groups],
             schedules=[
                 dict(scheduler.state_dict()) for scheduler in self.schedulers
@@ -86,6 +88,13 @@ class ClientSwitch:
         with _client_epoch(self.runner, num_iters):
             self.schedulers = self.runner.build_param_scheduler(
                 copy.deepcopy(self.runner.cfg.param_scheduler))
+        # MMEngine's warm-up of a single step ends where it starts.
+        if any(getattr(scheduler, 'total_iters', 1) < 1
+               for scheduler in self.schedulers):
+            self.runner.logger.warning(
+                f'A client has {num_iters} iterations in a round, too few for '
+                'a warm-up of one round: its learning rate would stay at the '
+                'start. Lower batch_size or lengthen the warm-up')
         state = self._snapshot()
         self.schedulers = shared
         return state
@@ -112,10 +121,11 @@ class ClientSwitch:
         """Keep what the training of a client leaves behind."""
         light = self._snapshot()
         if self.is_kept:
-            light.optimizer = apply_to(
-                self.runner.optim_wrapper.optimizer.state_dict()['state'],
-                lambda value: isinstance(value, torch.Tensor),
-                lambda value: value.to(self.state_device))
+            moments = self.runner.optim_wrapper.optimizer.state_dict()['state']
+            # On the model's device they are left as they are: torch keeps
+            # step counters on the CPU, where reading them costs nothing.
+            is_moved = self.state_device.type == 'cpu'
+            light.optimizer = _to_cpu(moments) if is_moved else moments
         self.clients[client] = light
 
     def activate_server(self):
@@ -153,18 +163,20 @@ class ClientSwitch:
 
     def state_dict(self) -> List[dict]:
         """States of the clients, on the CPU."""
-        return apply_to([state.state_dict() for state in self.clients],
-                        lambda value: isinstance(value, torch.Tensor),
-                        lambda value: value.cpu())
+        return _to_cpu([state.state_dict() for state in self.clients])
 
     def load_state_dict(self, states: Sequence[dict]):
         """Restore what :meth:`state_dict` gave."""
+        # torch moves them to the right devices at a client's turn.
         self.clients = [
-            ClientState.from_state_dict(
-                apply_to(state, lambda value: isinstance(value, torch.Tensor),
-                         lambda value: value.to(self.state_device)))
-            for state in states
+            ClientState.from_state_dict(_to_cpu(state)) for state in states
         ]
+
+
+def _to_cpu(tree: Any) -> Any:
+    """Move all tensors of nested containers to the CPU."""
+    return apply_to(tree, lambda value: isinstance(value, torch.Tensor),
+                    lambda value: value.cpu())
 
 
 def _schedulers_of(runner) -> list:

@@ -5,7 +5,7 @@ from typing import Dict, List, Optional, Sequence
 
 import torch
 from mmengine.dist import all_reduce_params, is_distributed, is_main_process
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS, Registry
 from mmengine.runner import EpochBasedTrainLoop
@@ -20,7 +20,8 @@ from mmpose_raf.federation.state_math import clone_state, copy_state
 from mmpose_raf.registry import AGGREGATORS, PARTITIONERS
 from .client_switch import ClientSwitch
 from .federation_data import build_federated_dataloader, share_out
-from .federation_settings import check_resumed_settings
+from .federation_settings import (check_resumed_partition,
+                                  check_resumed_settings)
 from .round_log import ClientLog, log_client, log_round
 
 
@@ -152,16 +153,12 @@ class FederatedHook(Hook):
         loop = runner.train_loop
         model = runner.model
         model = model.module if is_model_wrapper(model) else model
-        self._check_input_sizes(model)
+        self.check_input_sizes(model)
         datasets, indices = share_out(loop.dataloader.dataset, self.clients,
                                       self.partitioner, self.seed)
         self._fingerprint = partition_fingerprint(self.clients, indices)
-        if self._resumed is not None and \
-                self._resumed['fingerprint'] != self._fingerprint:
-            raise ConfigError(
-                'train_dataloader.dataset',
-                'its partition is not that of the checkpoint',
-                'resume with the annotations that the run was started with')
+        if self._resumed is not None:
+            check_resumed_partition(self._resumed, self._fingerprint)
         loop.dataloader = build_federated_dataloader(
             loop.dataloader, self.clients, datasets, indices,
             getattr(getattr(model, 'head', None), 'sigma_mode', 'pixel'),
@@ -172,7 +169,12 @@ class FederatedHook(Hook):
         runner.logger.info('Federation:\n' + describe_partition(
             datasets, self.clients, indices))
 
-    def _check_input_sizes(self, model):
+    def check_input_sizes(self, model):
+        """Refuse clients whose size a model with patches cannot take.
+
+        Raises:
+            ConfigError: If a client's size does not fit the patch.
+        """
         grid_of = getattr(model.backbone, 'grid_of', None)
         for index, client in enumerate(self.clients if grid_of else ()):
             try:
@@ -252,11 +254,24 @@ class FederatedHook(Hook):
         self._global_state = self.aggregator.aggregate(self._global_state,
                                                        self._updates)
         copy_state(self._global_state, self._model.state_dict())
+        self._share_buffers(runner)
         self._switch.activate_server()
         participants = self._sampler.participation.of_round(runner.epoch)
         self._switch.end_round(participants)
         log_round(runner, self.clients, self._updates)
         self._updates = []
+
+    def _share_buffers(self, runner):
+        """Give the global buffers to EMA models that copy the model's.
+
+        ``EMAHook`` copies them after every iteration: the last would be those
+        of one client.
+        """
+        for hook in runner.hooks:
+            if isinstance(hook, EMAHook) and not hook.ema_model.update_buffers:
+                copy_state(
+                    dict(self._model.named_buffers()),
+                    dict(hook.ema_model.module.named_buffers()))
 
     def before_save_checkpoint(self, runner, checkpoint: Dict):
         """Add what a resume needs beside the global weights."""

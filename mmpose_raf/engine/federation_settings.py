@@ -28,3 +28,20 @@ def check_resumed_settings(federation: Optional[dict], settings: dict):
                 f'the checkpoint was made with {saved}, the config has '
                 f'{value}', 'resume with the same, or start anew with '
                 'load_from and another work_dir')
+
+
+def check_resumed_partition(federation: dict, fingerprint: str):
+    """Refuse a checkpoint whose clients held other samples.
+
+    Args:
+        federation (dict): What a checkpoint holds as ``federation``.
+        fingerprint (str): Fingerprint of the partition now.
+
+    Raises:
+        ConfigError: If it is another one.
+    """
+    if federation['fingerprint'] != fingerprint:
+        raise ConfigError(
+            'train_dataloader.dataset',
+            'its partition is not that of the checkpoint',
+            'resume with the annotations that the run was started with')

@@ -37,6 +37,12 @@ class ViTLayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             backbone is no ViT.
     """
 
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg=None):
+        if not paramwise_cfg:  # MMEngine would not ask for groups at all
+            raise ConfigError(FIELD, 'it is missing',
+                              'give dict(layer_decay_rate=0.75)')
+        super().__init__(optim_wrapper_cfg, paramwise_cfg)
+
     def add_params(self, params: List[dict], module: nn.Module, **kwargs):
         """Append one parameter group for each layer and kind of decay.
 

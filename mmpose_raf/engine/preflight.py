@@ -1,16 +1,21 @@
 """What can be told wrong about a run before anything is built or written."""
 
+import copy
 import os.path as osp
 from typing import Iterator, Optional, Tuple
 
 import torch
 from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import find_latest_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmpose_raf.datasets.partitioners import partition_fingerprint
 from mmpose_raf.errors import ConfigError
 from .federated_hook import FederatedHook
-from .federation_settings import check_resumed_settings
+from .federation_data import share_out
+from .federation_settings import (check_resumed_partition,
+                                  check_resumed_settings)
 
 
 def check_run(cfg: Config):
@@ -33,6 +38,7 @@ def check_run(cfg: Config):
     for name in ('train_dataloader', 'val_dataloader'):
         if cfg.get(name):
             _check_dataset(cfg[name].dataset, f'{name}.dataset')
+    _check_evaluators(cfg)
     for index, client in enumerate(hook.clients):
         if client.dataset is not None:
             _check_dataset(client.dataset,
@@ -40,14 +46,37 @@ def check_run(cfg: Config):
     _check_amp(cfg)
     checkpoint = checkpoint_to_resume(cfg)
     if checkpoint is not None:
-        loaded = CheckpointLoader.load_checkpoint(
-            checkpoint, map_location='cpu')
-        check_resumed_settings(loaded.get('federation'), hook.settings)
+        federation = CheckpointLoader.load_checkpoint(
+            checkpoint, map_location='cpu').get('federation')
+        check_resumed_settings(federation, hook.settings)
+        check_resumed_partition(federation, _build_parts(cfg, hook))
     # Not find_latest_checkpoint, which reports what it did not find.
     elif osp.isfile(osp.join(cfg.work_dir, 'last_checkpoint')):
         raise ConfigError(
             'work_dir', f'{cfg.work_dir} already holds a run',
             'continue it with --resume, or choose another --work-dir')
+    else:
+        _build_parts(cfg, hook)
+
+
+def _build_parts(cfg: Config, hook: FederatedHook) -> str:
+    """Build model and partition, to see whether they fit together.
+
+    The runner builds them once more; it writes to the work dir before it
+    does, where a run that is to be resumed must not be touched.
+
+    Returns:
+        str: Fingerprint of the partition.
+    """
+    scope = DefaultScope.overwrite_default_scope(
+        cfg.get('default_scope', 'mmengine'))
+    with scope:
+        hook.check_input_sizes(MODELS.build(copy.deepcopy(cfg.model)))
+        dataset = DATASETS.build(
+            copy.deepcopy(cfg.train_dataloader.dataset))
+        _, indices = share_out(dataset, hook.clients, hook.partitioner,
+                               hook.seed)
+    return partition_fingerprint(hook.clients, indices)
 
 
 def build_hook(cfg: Config) -> FederatedHook:
@@ -86,6 +115,18 @@ def checkpoint_to_resume(cfg: Config) -> Optional[str]:
         raise ConfigError('--resume', f'no such file: {path}',
                           'give the path of a checkpoint')
     return path
+
+
+def _check_evaluators(cfg: Config):
+    """Check that the annotation files of the metrics exist."""
+    evaluators = cfg.get('val_evaluator') or []
+    if isinstance(evaluators, dict):
+        evaluators = [evaluators]
+    for evaluator in evaluators:
+        path = evaluator.get('ann_file')
+        if path and '://' not in path and not osp.exists(path):
+            raise ConfigError('val_evaluator.ann_file',
+                              f'no such path: {path}', 'set it')
 
 
 def _check_amp(cfg: Config):

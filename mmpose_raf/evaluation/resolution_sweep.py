@@ -1,5 +1,6 @@
 """One model, evaluated at many input sizes."""
 
+import copy
 from typing import Dict, List, Sequence, Tuple
 
 import torch
@@ -31,7 +32,8 @@ class ResolutionSweep:
                  metrics,
                  batch_size: int,
                  num_workers: int = 0):
-        self.dataset = dataset
+        # A view of its own: the caller's dataset keeps its pipeline.
+        self.dataset = copy.copy(dataset)
         self.metrics = metrics
         self.batch_size = batch_size
         self.num_workers = num_workers

@@ -298,7 +298,7 @@ assert not {'mmengine', 'mmpose_raf'} & set(sys.modules)
         text=True)
     assert output.stderr == ''
     assert output.stdout.strip() == str(
-        ['aggregator', 'clients', 'fingerprint', 'settings'])
+        ['aggregator', 'clients', 'fingerprint', 'has_moments', 'settings'])
 
 
 def test_what_the_federation_saves(plain):
