@@ -225,6 +225,15 @@ def test_errors(build, paramwise_cfg, field):
     assert error.value.field == f'optim_wrapper.{field}'
 
 
+def test_no_rate_at_all():
+    """MMEngine would make one group of everything."""
+    with pytest.raises(ConfigError, match='paramwise_cfg: it is missing'):
+        build_optim_wrapper(
+            build_model(),
+            dict(constructor='ViTLayerDecayOptimWrapperConstructor',
+                 optimizer=dict(type='AdamW', lr=LR)))
+
+
 def test_no_weight_decay_at_all():
     model = build_model()
     wrapper = build_optim_wrapper(

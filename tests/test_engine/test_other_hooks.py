@@ -197,6 +197,11 @@ def test_ema_averages_the_iterates(tmp_path):
     weights = hook_of(runner, Witness).rounds[-1]
     assert_states_equal(weights_of(runner), weights)
     saved = torch.load(tmp_path / 'epoch_2.pth', weights_only=True)
+    # Buffers are not averaged over iterations, but over clients.
+    buffers = set(weights) - set(names)
+    assert any('running_mean' in name for name in buffers)
+    for name in buffers:
+        assert torch.equal(saved['state_dict'][name], weights[name])
     for name in names:
         assert torch.equal(saved['state_dict'][name], ema[name])
         assert torch.equal(saved['ema_state_dict'][f'module.{name}'],
