@@ -398,6 +398,10 @@ def _explain(filename: str, error: Exception) -> Optional[ConfigError]:
 
 
 def _tells_damage(filename: str, error: Exception) -> bool:
+    # PyTorch 2.1 raises this one for a missing device, too.
+    if isinstance(error, pickle.UnpicklingError) and re.search(
+            'Attempting to deserialize object on', str(error)):
+        return False
     if isinstance(error, (EOFError, pickle.UnpicklingError)):
         return True
     if isinstance(error, RuntimeError):

@@ -114,10 +114,10 @@ class FederatedHook(Hook):
     def before_train(self, runner):
         """Share out the data and set every client up."""
         self._check_runner(runner)
-        self._build_data(runner)
         self._model = (
             runner.model.module
             if is_model_wrapper(runner.model) else runner.model)
+        self._build_data(runner)
         weights = next(self._model.parameters())
         self._device = torch.device(
             'cpu') if self.state_device == 'cpu' else weights.device
@@ -151,9 +151,7 @@ class FederatedHook(Hook):
     def _build_data(self, runner):
         """Replace the training data loader by the federation's."""
         loop = runner.train_loop
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
-        self.check_input_sizes(model)
+        self.check_input_sizes(self._model)
         datasets, indices = share_out(loop.dataloader.dataset, self.clients,
                                       self.partitioner, self.seed)
         self._fingerprint = partition_fingerprint(self.clients, indices)
@@ -161,7 +159,7 @@ class FederatedHook(Hook):
             check_resumed_partition(self._resumed, self._fingerprint)
         loop.dataloader = build_federated_dataloader(
             loop.dataloader, self.clients, datasets, indices,
-            getattr(getattr(model, 'head', None), 'sigma_mode', 'pixel'),
+            getattr(self._model.head, 'sigma_mode', 'pixel'),
             self.local_epochs, self.client_fraction, self.seed)
         self._sampler = loop.dataloader.batch_sampler
         # MMEngine computes it once, from the loader before it was replaced.
