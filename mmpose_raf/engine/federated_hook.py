@@ -154,7 +154,8 @@ class FederatedHook(Hook):
         self.check_input_sizes(self._model)
         datasets, indices = share_out(loop.dataloader.dataset, self.clients,
                                       self.partitioner, self.seed)
-        self._fingerprint = partition_fingerprint(self.clients, indices)
+        self._fingerprint = partition_fingerprint(datasets, self.clients,
+                                                  indices)
         if self._resumed is not None:
             check_resumed_partition(self._resumed, self._fingerprint)
         loop.dataloader = build_federated_dataloader(

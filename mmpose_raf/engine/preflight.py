@@ -74,9 +74,9 @@ def _build_parts(cfg: Config, hook: FederatedHook) -> str:
         hook.check_input_sizes(MODELS.build(copy.deepcopy(cfg.model)))
         dataset = DATASETS.build(
             copy.deepcopy(cfg.train_dataloader.dataset))
-        _, indices = share_out(dataset, hook.clients, hook.partitioner,
-                               hook.seed)
-    return partition_fingerprint(hook.clients, indices)
+        datasets, indices = share_out(dataset, hook.clients,
+                                      hook.partitioner, hook.seed)
+    return partition_fingerprint(datasets, hook.clients, indices)
 
 
 def build_hook(cfg: Config) -> FederatedHook:

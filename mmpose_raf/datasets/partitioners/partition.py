@@ -40,28 +40,32 @@ def describe_partition(datasets: Sequence[Any], clients: Sequence[Any],
     return render_table(COLUMNS, rows)
 
 
-def partition_fingerprint(clients: Sequence[Any],
+def partition_fingerprint(datasets: Sequence[Any], clients: Sequence[Any],
                           indices: Sequence[np.ndarray]) -> str:
     """Compute what tells two partitions apart.
 
     Args:
+        datasets (Sequence[BaseDataset]): For each client the dataset that it
+            reads.
         clients (Sequence): The clients, with the attributes ``name`` (str)
             and ``input_size`` (tuple of w and h in pixels).
         indices (Sequence[np.ndarray]): For each client the indices that it
             holds.
 
     Returns:
-        str: The SHA-256 of the names, input sizes and indices in the order
-        of the clients, as 64 hexadecimal digits.
+        str: The SHA-256 of the names, input sizes, indices and sizes of the
+        annotated boxes in the order of the clients, as 64 hexadecimal
+        digits. The boxes tell other annotations of the same number apart.
     """
     digest = hashlib.sha256()
-    for client, own in zip(clients, indices):
+    for dataset, client, own in zip(datasets, clients, indices):
         input_size = [int(side) for side in client.input_size]
         # The length makes it known where a client's indices end.
         head = json.dumps([client.name, input_size, len(own)])
         digest.update(head.encode())
         # The same bytes on every platform.
         digest.update(np.asarray(own, dtype='<i8').tobytes())
+        digest.update(read_box_sizes(dataset, own).astype('<f8').tobytes())
     return digest.hexdigest()
 
 
