@@ -1,4 +1,4 @@
-"""What can be told wrong about a run before anything is built or written."""
+"""What can be told wrong about a run before anything is written."""
 
 import copy
 import os.path as osp
@@ -26,9 +26,9 @@ def check_run(cfg: Config):
 
     Raises:
         ConfigError: If it has not exactly one valid ``FederatedHook``, a
-            file or folder of a dataset is missing, the work dir holds
-            another run, or the checkpoint to resume is of another
-            federation.
+            file or folder of a dataset is missing, model, data and clients
+            do not fit together, the work dir holds another run, or the
+            checkpoint to resume is of another federation.
     """
     for name in ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper'):
         if not cfg.get(name):
