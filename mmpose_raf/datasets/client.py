@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.models.ladder import is_size
 
 KEYS = ('name', 'input_size', 'dataset')
 
@@ -68,9 +69,7 @@ def _parse_client(config: dict, field: str) -> Client:
     if not isinstance(name, str) or not name:
         raise ConfigError(f'{field}.name', f'got {name!r}',
                           'give the client a name')
-    is_size = isinstance(size, (list, tuple)) and len(size) == 2 and all(
-        isinstance(side, int) and side > 0 for side in size)
-    if not is_size:
+    if not is_size(size):
         raise ConfigError(f'{field}.input_size', f'got {size!r}',
                           'give its native size in pixels as (w, h)')
     return Client(name, tuple(size), config.get('dataset'))

@@ -17,6 +17,7 @@ from mmpose_raf.datasets.partitioners import (describe_partition,
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import ClientUpdate
 from mmpose_raf.federation.state_math import clone_state, copy_state
+from mmpose_raf.models.ladder import check_backbone_takes
 from mmpose_raf.registry import AGGREGATORS, PARTITIONERS
 from .client_switch import ClientSwitch
 from .federation_data import build_federated_dataloader, share_out
@@ -174,14 +175,9 @@ class FederatedHook(Hook):
         Raises:
             ConfigError: If a client's size does not fit the patch.
         """
-        grid_of = getattr(model.backbone, 'grid_of', None)
-        for index, client in enumerate(self.clients if grid_of else ()):
-            try:
-                grid_of(client.input_size[::-1])
-            except ValueError as error:
-                raise ConfigError(
-                    f'FederatedHook.clients[{index}].input_size', str(error),
-                    'choose another size') from None
+        for index, client in enumerate(self.clients):
+            check_backbone_takes(model.backbone, client.input_size,
+                                 f'FederatedHook.clients[{index}].input_size')
 
     def before_train_epoch(self, runner):
         """Start a round."""

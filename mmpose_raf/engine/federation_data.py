@@ -12,9 +12,8 @@ from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
 from mmpose_raf.datasets.federated_dataset import FederatedDataset
 from mmpose_raf.datasets.participation import Participation
 from mmpose_raf.datasets.partitioners import BasePartitioner
+from mmpose_raf.datasets.partitioners.annotations import DATASET_FIELD
 from mmpose_raf.errors import ConfigError
-
-DATASET_FIELD = 'train_dataloader.dataset'
 
 
 def share_out(dataset, clients: Sequence[Client], partitioner: BasePartitioner,

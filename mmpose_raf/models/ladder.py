@@ -6,15 +6,42 @@ would have cropped at that size: the same frame, and keypoints moved by the
 very transform that resized the image.
 """
 
-from typing import List, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmpose_raf.errors import ConfigError
 
 Size = Tuple[int, int]
+
+
+def is_size(value: Any) -> bool:
+    """Whether a value is a size (w, h) of two positive integers."""
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(
+        isinstance(side, int) and side > 0 for side in value)
+
+
+def check_backbone_takes(backbone: nn.Module, size: Size, field: str):
+    """Refuse a size (w, h) that does not fit the patches of a backbone.
+
+    Args:
+        backbone (nn.Module): The backbone; only one with patches (RAFViT) is
+            asked.
+        size (tuple[int, int]): Input size (w, h) in pixels.
+        field (str): Where the size stands in the config.
+
+    Raises:
+        ConfigError: If it does not fit.
+    """
+    grid_of = getattr(backbone, 'grid_of', None)
+    if grid_of is None:
+        return
+    try:
+        grid_of(size[::-1])
+    except ValueError as error:
+        raise ConfigError(field, str(error), 'choose another size') from None
 
 
 def check_ladder(ladder: Sequence[Size], field: str = 'ladder') -> List[Size]:
@@ -24,11 +51,8 @@ def check_ladder(ladder: Sequence[Size], field: str = 'ladder') -> List[Size]:
         ConfigError: If it is empty or holds anything but pairs of positive
             integers.
     """
-    is_ladder = isinstance(ladder, (list, tuple)) and len(ladder) > 0 and all(
-        isinstance(size, (list, tuple)) and len(size) == 2 and all(
-            isinstance(side, int) and side > 0 for side in size)
-        for size in ladder)
-    if not is_ladder:
+    is_ladder = isinstance(ladder, (list, tuple)) and len(ladder) > 0
+    if not is_ladder or not all(map(is_size, ladder)):
         raise ConfigError(field, f'got {ladder!r}',
                           'give input sizes in pixels as [(w, h), ...]')
     return sorted({tuple(size) for size in ladder}, reverse=True)

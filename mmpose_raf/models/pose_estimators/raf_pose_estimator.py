@@ -14,7 +14,8 @@ from mmpose_raf.errors import ConfigError
 from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.heatmap_accuracy import heatmap_accuracy
 from mmpose_raf.models.heatmap_targets import encode_batch
-from mmpose_raf.models.ladder import (check_ladder, levels_below, resample,
+from mmpose_raf.models.ladder import (check_backbone_takes, check_ladder,
+                                      levels_below, resample,
                                       resize_keypoints)
 
 
@@ -56,21 +57,12 @@ class RAFPoseEstimator(TopdownPoseEstimator):
                 'use HeatmapHead or AnyResolutionHeatmapHead')
         self.codec = check_codec(self.head.decoder, 'model.head.decoder')
         self.use_udp = is_udp(self.codec)
+        # Codec and backbone refuse a level now, not in mid-training.
         for size in self.ladder:
-            self._check_size(size)
+            resize_codec(self.codec, size, 'pixel')
+            check_backbone_takes(self.backbone, size, 'model.ladder')
         self.distill_loss = MODELS.build(
             dict(distill, use_udp=self.use_udp)) if distill else None
-
-    def _check_size(self, size: Tuple[int, int]):
-        """Let backbone and codec refuse a level before training starts."""
-        resize_codec(self.codec, size, 'pixel')
-        grid_of = getattr(self.backbone, 'grid_of', None)
-        if grid_of is not None:
-            try:
-                grid_of(size[::-1])
-            except ValueError as error:
-                raise ConfigError('model.ladder', str(error),
-                                  'choose another size') from None
 
     @property
     def sigma_mode(self) -> str:
