@@ -9,19 +9,19 @@ ladder = [(96, 128), (72, 96), (48, 64)]
 
 model = dict(
     ladder=ladder,
-    distill=dict(upsample='bilinear'),
+    distill=dict(resize='bilinear'),
     backbone=dict(
         arch=dict(
             _delete_=True,
-            embed_dims=128,
+            embed_dims=96,
             num_layers=4,
             num_heads=4,
-            feedforward_channels=512),
+            feedforward_channels=384),
         patch_size=8,
         img_size=(128, 96),
         drop_path_rate=0.),
     head=dict(
-        in_channels=128,
+        in_channels=96,
         deconv_out_channels=(96, ),
         deconv_kernel_sizes=(4, ),
         sigma_mode='relative',

@@ -1,5 +1,7 @@
 """The error of a user's input, told in one line."""
 
+from typing import Sequence
+
 
 class ConfigError(ValueError):
     """A config, data or checkpoint that cannot be used as it stands.
@@ -16,3 +18,20 @@ class ConfigError(ValueError):
     def __init__(self, field: str, problem: str, fix: str):
         super().__init__(f'{field}: {problem}; {fix}')
         self.field = field
+
+
+def check_choice(value: str, choices: Sequence[str], field: str) -> str:
+    """Return a value if it is one of the choices.
+
+    Args:
+        value (str): The value found.
+        choices (Sequence[str]): What it may be.
+        field (str): Where it stands in the config.
+
+    Raises:
+        ConfigError: If it is none of them.
+    """
+    if value not in choices:
+        raise ConfigError(field, f'got {value!r}',
+                          f'use one of {", ".join(choices)}')
+    return value

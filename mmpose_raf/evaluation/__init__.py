@@ -1,5 +1,13 @@
 """What is computed over many resolutions."""
 
+from .drift_gallery import DriftGallery, GalleryView
+from .drift_result import ClientResult, DriftResult, ViewResult
+from .drift_summary import pick_metric, rule_of, summarise_drift
 from .resolution_sweep import ResolutionSweep
+from .view import View, list_views, size_name
 
-__all__ = ['ResolutionSweep']
+__all__ = [
+    'ClientResult', 'DriftGallery', 'DriftResult', 'GalleryView',
+    'ResolutionSweep', 'View', 'ViewResult', 'list_views', 'pick_metric',
+    'rule_of', 'size_name', 'summarise_drift'
+]

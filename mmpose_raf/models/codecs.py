@@ -11,24 +11,12 @@ from typing import Tuple, Union
 
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
 
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.errors import ConfigError, check_choice
 
 Size = Tuple[int, int]
 HeatmapCodec = Union[UDPHeatmap, MSRAHeatmap]
 
 SIGMA_MODES = ('pixel', 'relative')
-
-
-def check_sigma_mode(sigma_mode: str) -> str:
-    """Return ``sigma_mode`` if it is one.
-
-    Raises:
-        ConfigError: If it is neither ``'pixel'`` nor ``'relative'``.
-    """
-    if sigma_mode not in SIGMA_MODES:
-        raise ConfigError('sigma_mode', f'got {sigma_mode!r}',
-                          f'use one of {", ".join(SIGMA_MODES)}')
-    return sigma_mode
 
 
 def check_codec(codec: HeatmapCodec, field: str = 'codec') -> HeatmapCodec:
@@ -71,7 +59,7 @@ def resize_codec(codec: HeatmapCodec, input_size: Size,
         ConfigError: If the heatmap would not have whole pixels.
     """
     check_codec(codec)
-    check_sigma_mode(sigma_mode)
+    check_choice(sigma_mode, SIGMA_MODES, 'sigma_mode')
     sizes = zip(input_size, codec.heatmap_size, codec.input_size)
     sides = [(side * heatmap, full) for side, heatmap, full in sizes]
     if any(side <= 0 or side % full for side, full in sides):

@@ -16,6 +16,8 @@ from mmpose_raf.errors import ConfigError
 
 Size = Tuple[int, int]
 
+LEVEL_WEIGHTS = ('uniform', 'area')
+
 
 def is_size(value: Any) -> bool:
     """Whether a value is a size (w, h) of two positive integers."""
@@ -48,11 +50,10 @@ def check_ladder(ladder: Sequence[Size], field: str = 'ladder') -> List[Size]:
     """Return a ladder as tuples, from high to low.
 
     Raises:
-        ConfigError: If it is empty or holds anything but pairs of positive
-            integers.
+        ConfigError: If it holds anything but pairs of positive integers.
     """
-    is_ladder = isinstance(ladder, (list, tuple)) and len(ladder) > 0
-    if not is_ladder or not all(map(is_size, ladder)):
+    is_list = isinstance(ladder, (list, tuple))
+    if not is_list or not all(map(is_size, ladder)):
         raise ConfigError(field, f'got {ladder!r}',
                           'give input sizes in pixels as [(w, h), ...]')
     return sorted({tuple(size) for size in ladder}, reverse=True)
@@ -71,6 +72,19 @@ def levels_below(ladder: Sequence[Size], native: Size) -> List[Size]:
         if size != native and size[0] <= native[0] and size[1] <= native[1]
     ]
     return [native, *sorted(lower, reverse=True)]
+
+
+def weigh_levels(levels: Sequence[Size], rule: str) -> List[float]:
+    """Weights of the levels' losses, which add up to 1.
+
+    Args:
+        levels (list[tuple[int, int]]): Sizes (w, h) of the levels.
+        rule (str): ``'uniform'``, or ``'area'``: in proportion to w h.
+    """
+    shares = [
+        width * height if rule == 'area' else 1 for width, height in levels
+    ]
+    return [share / sum(shares) for share in shares]
 
 
 def resample(maps: Tensor, size: Size, use_udp: bool) -> Tensor:

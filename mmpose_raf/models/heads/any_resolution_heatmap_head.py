@@ -8,8 +8,9 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import InstanceList
 from torch import Tensor
 
-from mmpose_raf.models.codecs import (HeatmapCodec, check_codec,
-                                      check_sigma_mode, resize_codec)
+from mmpose_raf.errors import check_choice
+from mmpose_raf.models.codecs import (SIGMA_MODES, HeatmapCodec, check_codec,
+                                      resize_codec)
 from mmpose_raf.models.heatmap_decoding import decode_heatmaps
 
 
@@ -36,7 +37,8 @@ class AnyResolutionHeatmapHead(HeatmapHead):
 
     def __init__(self, *args, sigma_mode: str = 'pixel', **kwargs):
         super().__init__(*args, **kwargs)
-        self.sigma_mode = check_sigma_mode(sigma_mode)
+        self.sigma_mode = check_choice(sigma_mode, SIGMA_MODES,
+                                       'model.head.sigma_mode')
         check_codec(self.decoder, 'model.head.decoder')
 
     def _codec_of(self, heatmap_size: Tuple[int, int]) -> HeatmapCodec:

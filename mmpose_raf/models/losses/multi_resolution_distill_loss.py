@@ -1,17 +1,17 @@
 """Distillation between the resolutions of the same image."""
 
-from typing import List, Sequence
+from typing import List, Sequence, Tuple
 
 import torch.nn as nn
 import torch.nn.functional as F
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.errors import ConfigError, check_choice
 from mmpose_raf.models.ladder import resample
 
 TEACHERS = ('next', 'highest')
-UPSAMPLINGS = ('nearest', 'bilinear')
+RESIZES = ('nearest', 'bilinear', 'teacher')
 
 
 @MODELS.register_module()
@@ -26,9 +26,10 @@ class MultiResolutionDistillLoss(nn.Module):
             Defaults to 1, the authors'.
         teacher (str): ``'next'``, the next higher level (a chain), or
             ``'highest'``. Defaults to ``'next'``.
-        upsample (str): How the student reaches the teacher's size:
-            ``'nearest'`` as published, or ``'bilinear'`` in the codec's
-            coordinates. Defaults to ``'nearest'``.
+        resize (str): How student and teacher come to one size: the student
+            is enlarged by ``'nearest'`` as published, or ``'bilinear'`` in
+            the codec's coordinates, or the ``'teacher'`` is made smaller
+            (bilinear). Defaults to ``'nearest'``.
         use_udp (bool): Whether heatmap coordinates are UDP's, see
             :func:`mmpose_raf.models.ladder.resample`. Defaults to True.
     """
@@ -36,21 +37,15 @@ class MultiResolutionDistillLoss(nn.Module):
     def __init__(self,
                  alpha: float = 1.,
                  teacher: str = 'next',
-                 upsample: str = 'nearest',
+                 resize: str = 'nearest',
                  use_udp: bool = True):
         super().__init__()
         if alpha < 0:
             raise ConfigError('distill.alpha', f'got {alpha}',
                               'use 0 (no distillation) or more')
-        if teacher not in TEACHERS:
-            raise ConfigError('distill.teacher', f'got {teacher!r}',
-                              f'use one of {", ".join(TEACHERS)}')
-        if upsample not in UPSAMPLINGS:
-            raise ConfigError('distill.upsample', f'got {upsample!r}',
-                              f'use one of {", ".join(UPSAMPLINGS)}')
         self.alpha = alpha
-        self.teacher = teacher
-        self.upsample = upsample
+        self.teacher = check_choice(teacher, TEACHERS, 'distill.teacher')
+        self.resize = check_choice(resize, RESIZES, 'distill.resize')
         self.use_udp = use_udp
 
     def forward(self, heatmaps: Sequence[Tensor],
@@ -64,20 +59,26 @@ class MultiResolutionDistillLoss(nn.Module):
 
         Returns:
             list[Tensor]: The n - 1 scalars kd_2 .. kd_n; the mean is over
-            batch, keypoints and the teacher's pixels. No gradient enters the
+            batch, keypoints and the pixels at which they are compared. No gradient enters the
             teacher.
         """
         weights = weights[..., None, None]
         terms = []
         for level in range(1, len(heatmaps)):
             above = level - 1 if self.teacher == 'next' else 0
-            teacher = heatmaps[above].detach().float()
-            student = self._enlarge(heatmaps[level].float(), teacher)
+            student, teacher = self._to_one_size(
+                heatmaps[level].float(), heatmaps[above].detach().float())
             terms.append(F.mse_loss(weights * student, weights * teacher))
         return terms
 
-    def _enlarge(self, student: Tensor, teacher: Tensor) -> Tensor:
-        height, width = teacher.shape[-2:]
-        if self.upsample == 'nearest':
-            return F.interpolate(student, size=(height, width))
-        return resample(student, (width, height), self.use_udp)
+    def _to_one_size(self, student: Tensor,
+                     teacher: Tensor) -> Tuple[Tensor, Tensor]:
+        if self.resize == 'nearest':
+            return F.interpolate(student, size=teacher.shape[-2:]), teacher
+        if self.resize == 'bilinear':
+            return self._resample_as(student, teacher), teacher
+        return student, self._resample_as(teacher, student)
+
+    def _resample_as(self, heatmaps: Tensor, wanted: Tensor) -> Tensor:
+        height, width = wanted.shape[-2:]
+        return resample(heatmaps, (width, height), self.use_udp)

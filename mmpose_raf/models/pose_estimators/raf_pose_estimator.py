@@ -10,13 +10,15 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor
 
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.errors import ConfigError, check_choice
 from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.heatmap_accuracy import heatmap_accuracy
 from mmpose_raf.models.heatmap_targets import encode_batch
-from mmpose_raf.models.ladder import (check_backbone_takes, check_ladder,
-                                      levels_below, resample,
-                                      resize_keypoints)
+from mmpose_raf.models.ladder import (LEVEL_WEIGHTS, check_backbone_takes,
+                                      check_ladder, levels_below, resample,
+                                      resize_keypoints, weigh_levels)
+
+LEVELS = ('all', 'one')
 
 
 @MODELS.register_module()
@@ -25,18 +27,29 @@ class RAFPoseEstimator(TopdownPoseEstimator):
 
     A batch is trained at its own (the client's native) size and at all lower
     sizes of the ladder, with distillation between the levels (RAF, arXiv
-    2507.23461): L = 1/n sum_l (task_l + alpha kd_l). The task loss is the
-    head's loss module; targets of all levels are made on the device from the
-    keypoints, which the pipeline must pack: ``PackPoseInputs(
-    pack_transformed=True)``. Prediction is the parent's. Backbone and neck
-    may be any of MMPose, the head any ``HeatmapHead``.
+    2507.23461): L = sum_l w_l (task_l + alpha kd_l), where the weights w_l
+    add up to 1. The task loss is the head's loss module; targets of all
+    levels are made on the device from the keypoints, which the pipeline must
+    pack: ``PackPoseInputs(pack_transformed=True)``. Prediction is the
+    parent's. Backbone and neck may be any of MMPose, the head any
+    ``HeatmapHead``.
 
     Args:
         ladder (list[tuple[int, int]]): Input sizes (w, h) in pixels, e.g.
-            ``[(192, 256), (144, 192), (96, 128)]``.
+            ``[(192, 256), (144, 192), (96, 128)]``. An empty one trains at
+            the native size alone.
         distill (dict, optional): Config of the distillation loss, by default
             ``dict(type='MultiResolutionDistillLoss')``. None trains on the
             ladder without distillation.
+        level_weights (str): ``'uniform'``, 1 / n each, as published, or
+            ``'area'``, in proportion to the level's pixels, so that the
+            many levels that fit below a high one do not outweigh it.
+            Defaults to ``'uniform'``.
+        levels (str): ``'all'`` of them in every batch, as published, or
+            ``'one'``, drawn for each batch with the probability w_l: the
+            same task loss in the mean, at the cost of training without a
+            ladder. Distillation needs two levels of a batch and thus
+            ``'all'``. Defaults to ``'all'``.
         **kwargs: As in ``TopdownPoseEstimator``.
 
     Raises:
@@ -48,9 +61,18 @@ class RAFPoseEstimator(TopdownPoseEstimator):
                  ladder: Sequence[Tuple[int, int]],
                  distill: Optional[ConfigType] = dict(
                      type='MultiResolutionDistillLoss'),
+                 level_weights: str = 'uniform',
+                 levels: str = 'all',
                  **kwargs):
         super().__init__(**kwargs)
         self.ladder = check_ladder(ladder, 'model.ladder')
+        self.level_weights = check_choice(level_weights, LEVEL_WEIGHTS,
+                                          'model.level_weights')
+        self.levels = check_choice(levels, LEVELS, 'model.levels')
+        if levels == 'one' and distill:
+            raise ConfigError('model.distill',
+                              'one level of a batch has no teacher',
+                              "use distill=None, or levels='all'")
         if not isinstance(self.head, HeatmapHead):
             raise ConfigError(
                 'model.head', 'RAFPoseEstimator distils heatmaps',
@@ -81,18 +103,21 @@ class RAFPoseEstimator(TopdownPoseEstimator):
         Returns:
             dict: ``loss_kpt`` and ``loss_kd``, the two sums of RAF's loss;
             ``task_{H}x{W}`` and ``kd_{H}x{W}``, each level's terms as they
-            are, for the log; ``acc_pose`` of the native level.
+            are, for the log; ``acc_pose`` of the highest level trained.
         """
         native = (inputs.shape[-1], inputs.shape[-2])
         levels = levels_below(self.ladder, native)
+        shares = weigh_levels(levels, self.level_weights)
+        if self.levels == 'one':
+            drawn = torch.multinomial(torch.tensor(shares), 1).item()
+            levels, shares = [levels[drawn]], [1.]
         keypoints, visible, weights = gather_keypoints(data_samples,
                                                        inputs.device)
 
         heatmaps, tasks, losses = [], [], {}
         for size in levels:
-            is_native = size == native
-            images = inputs if is_native else resample(inputs, size,
-                                                       self.use_udp)
+            images = inputs if size == native else resample(
+                inputs, size, self.use_udp)
             heatmaps.append(self.head.forward(self.extract_feat(images)))
             targets, drawn = encode_batch(
                 resize_codec(self.codec, size, self.sigma_mode),
@@ -102,19 +127,23 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             tasks.append(
                 self.head.loss_module(heatmaps[-1], targets, level_weights))
             losses[f'task_{size[1]}x{size[0]}'] = tasks[-1].detach()
-            if is_native:
-                native_weights = level_weights
+            if size == levels[0]:
+                highest_weights = level_weights
                 losses['acc_pose'] = heatmap_accuracy(
                     heatmaps[0].detach(), targets, level_weights > 0)
 
-        losses['loss_kpt'] = sum(tasks) / len(levels)
+        losses['loss_kpt'] = _weighted_sum(shares, tasks)
         if self.distill_loss is not None and len(levels) > 1:
-            terms = self.distill_loss(heatmaps, native_weights)
-            losses['loss_kd'] = (
-                self.distill_loss.alpha * sum(terms) / len(levels))
+            terms = self.distill_loss(heatmaps, highest_weights)
+            losses['loss_kd'] = self.distill_loss.alpha * _weighted_sum(
+                shares[1:], terms)
             for size, term in zip(levels[1:], terms):
                 losses[f'kd_{size[1]}x{size[0]}'] = term.detach()
         return losses
+
+
+def _weighted_sum(weights: Sequence[float], terms: Sequence[Tensor]) -> Tensor:
+    return sum(weight * term for weight, term in zip(weights, terms))
 
 
 def gather_keypoints(

@@ -63,12 +63,12 @@ def test_invisible_keypoints_get_no_gradient():
 
 
 @pytest.mark.parametrize('teacher', ['next', 'highest'])
-@pytest.mark.parametrize('upsample', ['nearest', 'bilinear'])
-def test_no_gradient_enters_a_teacher(teacher, upsample):
+@pytest.mark.parametrize('resize', ['nearest', 'bilinear'])
+def test_no_gradient_enters_a_teacher(teacher, resize):
     high = constant(1, (8, 6), True)
     mid = constant(3, (4, 3), True)
     low = constant(6, (2, 2), True)
-    loss = MultiResolutionDistillLoss(teacher=teacher, upsample=upsample)
+    loss = MultiResolutionDistillLoss(teacher=teacher, resize=resize)
     terms = loss([high, mid, low], ONE)
     terms[1].backward()
     assert high.grad is None
@@ -101,11 +101,11 @@ def test_bilinear_students_agree_on_a_ramp(use_udp):
     student = (ratio * torch.arange(8.)).repeat(6, 1)[None, None]
     if not use_udp:  # beyond the last pixel of the student it stays
         teacher = at.clamp(max=14).repeat(12, 1)[None, None]
-    loss = MultiResolutionDistillLoss(upsample='bilinear', use_udp=use_udp)
+    loss = MultiResolutionDistillLoss(resize='bilinear', use_udp=use_udp)
     term, = loss([teacher, student], ONE)
     assert term.item() == pytest.approx(0, abs=1e-9)
     other = MultiResolutionDistillLoss(
-        upsample='bilinear', use_udp=not use_udp)
+        resize='bilinear', use_udp=not use_udp)
     assert other([teacher, student], ONE)[0].item() > .01
     nearest, = MultiResolutionDistillLoss()([teacher, student], ONE)
     assert nearest.item() > .01
@@ -115,7 +115,7 @@ def test_bilinear_by_interpolate():
     teacher, student = torch.randn(2, 3, 12, 8), torch.randn(2, 3, 9, 6)
     enlarged = F.interpolate(
         student, size=(12, 8), mode='bilinear', align_corners=True)
-    loss = MultiResolutionDistillLoss(upsample='bilinear')
+    loss = MultiResolutionDistillLoss(resize='bilinear')
     term, = loss([teacher, student], torch.ones(2, 3))
     torch.testing.assert_close(term, F.mse_loss(enlarged, teacher))
 
@@ -132,11 +132,11 @@ def test_alpha_is_kept_for_the_caller():
     assert MultiResolutionDistillLoss().alpha == 1
 
 
-@pytest.mark.parametrize('upsample', ['nearest', 'bilinear'])
-def test_half_precision_is_summed_in_float32(upsample):
+@pytest.mark.parametrize('resize', ['nearest', 'bilinear'])
+def test_half_precision_is_summed_in_float32(resize):
     teacher = torch.randn(2, 3, 16, 12).bfloat16()
     student = torch.randn(2, 3, 8, 6).bfloat16()
-    loss = MultiResolutionDistillLoss(upsample=upsample)
+    loss = MultiResolutionDistillLoss(resize=resize)
     term, = loss([teacher, student], torch.ones(2, 3))
     exact, = loss([teacher.float(), student.float()], torch.ones(2, 3))
     assert term.dtype == torch.float32
@@ -146,7 +146,7 @@ def test_half_precision_is_summed_in_float32(upsample):
 @pytest.mark.parametrize('argument, field', [
     (dict(alpha=-.1), 'distill.alpha'),
     (dict(teacher='lowest'), 'distill.teacher'),
-    (dict(upsample='bicubic'), 'distill.upsample'),
+    (dict(resize='bicubic'), 'distill.resize'),
 ])
 def test_wrong_arguments_are_refused(argument, field):
     value, = argument.values()

@@ -1,0 +1,152 @@
+"""What an evaluation at many resolutions found, as a file."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from mmpose_raf.errors import ConfigError
+from .drift_summary import summarise_drift
+from .view import View
+
+Size = Tuple[int, int]
+
+FILE_NAME = 'drift.json'
+GALLERY_NAME = 'drift_gallery.npz'
+FORMAT = 1
+
+
+@dataclass
+class ViewResult:
+    """What one view gave.
+
+    Args:
+        view (View): How the persons were shown.
+        metrics (dict): Metrics of the model's predictions.
+        ceiling (dict): The same metrics of the true heatmaps, decoded: what
+            a perfect model would reach; empty if the model has no codec.
+        keypoint_accuracy (list[float | None]): Share of each keypoint's
+            predictions within the threshold, in [0, 1]; None where no
+            person has it labelled.
+        gflops (float): Floating point operations of one forward pass of one
+            person, in 10^9 (a multiplication and an addition are two).
+        milliseconds (float): Time of the model for one person, flip test
+            included, in the batches of the evaluation.
+    """
+
+    view: View
+    metrics: Dict[str, float]
+    ceiling: Dict[str, float]
+    keypoint_accuracy: List[Optional[float]]
+    gflops: float
+    milliseconds: float
+
+
+@dataclass
+class ClientResult:
+    """What the model gave on the held-out part of one client.
+
+    Args:
+        name (str): Name of the client.
+        view (View): The client's own resolution.
+        num_samples (int): Persons in its held-out part.
+        metrics (dict): Metrics of the model's predictions.
+    """
+
+    name: str
+    view: View
+    num_samples: int
+    metrics: Dict[str, float]
+
+
+@dataclass
+class DriftResult:
+    """One model at many resolutions.
+
+    Args:
+        name (str): Name of the run.
+        dataset (str): Name of the dataset.
+        num_samples (int): Persons evaluated.
+        fingerprint (str): Digest of the persons, so that results of other
+            persons are not compared.
+        key_metric (str): The metric that is summarised.
+        rule (str): ``'greater'`` or ``'less'`` of it is better.
+        trained_sizes (list[tuple[int, int]]): Sizes (w, h) of the training.
+        keypoint_names (list[str]): Names of the K keypoints.
+        keypoint_threshold (float): Distance, as a share of the longer side
+            of the person's box, below which a keypoint counts as right in
+            ``keypoint_accuracy``.
+        views (list[ViewResult]): What each view gave.
+        clients (list[ClientResult]): What each client's own view gave.
+        hardware (str): On what ``milliseconds`` were measured.
+    """
+
+    name: str
+    dataset: str
+    num_samples: int
+    fingerprint: str
+    key_metric: str
+    rule: str
+    trained_sizes: List[Size]
+    keypoint_names: List[str]
+    keypoint_threshold: float
+    views: List[ViewResult]
+    clients: List[ClientResult] = field(default_factory=list)
+    hardware: str = ''
+
+    @property
+    def plain_views(self) -> List[ViewResult]:
+        """list[ViewResult]: Views of the source as it is, in their order."""
+        return [result for result in self.views if result.view.is_plain]
+
+    @property
+    def accuracy(self) -> Dict[Size, float]:
+        """dict: The key metric of the plain views by input size (w, h)."""
+        return {
+            result.view.input_size: result.metrics[self.key_metric]
+            for result in self.plain_views
+        }
+
+    @property
+    def summary(self) -> Dict[str, float]:
+        """dict: See :func:`summarise_drift`."""
+        return summarise_drift(self.accuracy, self.trained_sizes, self.rule)
+
+    def save(self, path: Path):
+        """Write the result as JSON."""
+        tree = dict(asdict(self), format=FORMAT, summary=self.summary)
+        Path(path).write_text(json.dumps(tree, indent=2) + '\n')
+
+    @classmethod
+    def load(cls, path: Path) -> 'DriftResult':
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ConfigError: If the file is missing or holds something else.
+        """
+        try:
+            tree = json.loads(Path(path).read_text())
+        except OSError as error:
+            raise ConfigError(str(path), error.strerror,
+                              'give a work dir or a result file') from None
+        except ValueError:
+            raise ConfigError(str(path), 'it is no JSON',
+                              f'give a {FILE_NAME}') from None
+        if not isinstance(tree, dict) or tree.pop('format', None) != FORMAT:
+            raise ConfigError(str(path), 'it is no drift result',
+                              f'give a {FILE_NAME}')
+        tree.pop('summary')  # derived
+        tree['trained_sizes'] = [tuple(s) for s in tree['trained_sizes']]
+        for key, kind in (('views', ViewResult), ('clients', ClientResult)):
+            tree[key] = [
+                kind(**dict(entry, view=_view_of(entry['view'])))
+                for entry in tree[key]
+            ]
+        return cls(**tree)
+
+
+def _view_of(tree: dict) -> View:
+    return View(**{
+        key: None if size is None else tuple(size)
+        for key, size in tree.items()
+    })
