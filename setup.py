@@ -28,4 +28,8 @@ setup(
         'torch>=2.1', 'numpy', 'mmengine>=0.10.5', 'tqdm', 'rich',
         'matplotlib'
     ],
+    extras_require=dict(
+        # For tools/feature_tsne.py: the first whose t-SNE fits its learning
+        # rate to the number of rows by itself.
+        analysis=['scikit-learn>=1.2']),
 )

@@ -1,6 +1,7 @@
 """Data: who holds what, and the batches of one client after the other."""
 
 from . import partitioners
+from .captured_topdown_affine import CapturedTopdownAffine
 from .synthetic_people import SyntheticPoseDataset
 
-__all__ = ['SyntheticPoseDataset', 'partitioners']
+__all__ = ['CapturedTopdownAffine', 'SyntheticPoseDataset', 'partitioners']

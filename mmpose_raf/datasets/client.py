@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
-from mmpose_raf.errors import ConfigError
-from mmpose_raf.models.ladder import is_size
+import numpy as np
 
-KEYS = ('name', 'input_size', 'dataset')
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.models.ladder import check_ladder, is_size
+
+Size = Tuple[int, int]
+
+KEYS = ('name', 'input_size', 'capture_size', 'dataset')
 
 
 @dataclass(frozen=True)
@@ -15,14 +19,44 @@ class Client:
 
     Args:
         name (str): Its name in logs and checkpoints.
-        input_size (tuple[int, int]): Native input size (w, h) in pixels.
+        input_size (tuple[int, int]): Native input size (w, h) in pixels; the
+            highest, if it has several.
+        lower_sizes (tuple[tuple[int, int]]): Its other native sizes, if its
+            images come from several cameras. Defaults to ().
+        capture_size (tuple[int, int], optional): What its camera sees of the
+            frame of a crop, see :class:`CapturedTopdownAffine`. Defaults to
+            None: the source image as it is.
         dataset (dict, optional): Config of its own dataset; by default it
             holds a part of the training dataset.
     """
 
     name: str
-    input_size: Tuple[int, int]
+    input_size: Size
+    lower_sizes: Tuple[Size, ...] = ()
+    capture_size: Optional[Size] = None
     dataset: Optional[dict] = None
+
+    @property
+    def input_sizes(self) -> Tuple[Size, ...]:
+        """tuple[tuple[int, int]]: All its native sizes, from high to low."""
+        return (self.input_size, *self.lower_sizes)
+
+    @property
+    def resolution(self) -> str:
+        """str: Its native sizes for tables, HxW."""
+        return ', '.join(f'{height}x{width}'
+                         for width, height in self.input_sizes)
+
+    def part(self, indices: np.ndarray, size: int) -> np.ndarray:
+        """Samples of a client that are seen at one of its native sizes.
+
+        Every sample has one size, always the same.
+
+        Args:
+            indices (np.ndarray): All samples of the client.
+            size (int): Index into ``input_sizes``.
+        """
+        return indices[size::len(self.input_sizes)]
 
 
 def parse_clients(configs: Sequence[dict], field: str) -> List[Client]:
@@ -30,7 +64,8 @@ def parse_clients(configs: Sequence[dict], field: str) -> List[Client]:
 
     Args:
         configs (list[dict]): One dict for each client with ``name``,
-            ``input_size`` and, for all or none of them, ``dataset``.
+            ``input_size`` (or a list of several), optionally
+            ``capture_size``, and, for all or none of them, ``dataset``.
         field (str): Where they stand in the config, for messages.
 
     Raises:
@@ -69,7 +104,17 @@ def _parse_client(config: dict, field: str) -> Client:
     if not isinstance(name, str) or not name:
         raise ConfigError(f'{field}.name', f'got {name!r}',
                           'give the client a name')
-    if not is_size(size):
-        raise ConfigError(f'{field}.input_size', f'got {size!r}',
-                          'give its native size in pixels as (w, h)')
-    return Client(name, tuple(size), config.get('dataset'))
+    sizes = [size] if is_size(size) else size
+    if not isinstance(sizes, (list, tuple)) or not sizes or not all(
+            map(is_size, sizes)):
+        raise ConfigError(
+            f'{field}.input_size', f'got {size!r}',
+            'give its native size in pixels as (w, h), or a list of them')
+    highest, *lower = check_ladder(sizes)
+    captured = config.get('capture_size')
+    if captured is not None and not is_size(captured):
+        raise ConfigError(f'{field}.capture_size', f'got {captured!r}',
+                          'give what its camera sees of a crop, in pixels, '
+                          'as (w, h)')
+    return Client(name, highest, tuple(lower), captured and tuple(captured),
+                  config.get('dataset'))

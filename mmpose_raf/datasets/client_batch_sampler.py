@@ -6,6 +6,7 @@ from typing import Iterator, List, Sequence
 import numpy as np
 from torch.utils.data import Sampler
 
+from .client import Client
 from .federated_dataset import SampleKey
 from .participation import Participation
 
@@ -18,6 +19,8 @@ class ClientBatchSampler(Sampler):
     augmentation depend on (seed, round, client, local epoch) alone.
 
     Args:
+        clients (list[Client]): The clients. Batches of one that has several
+            native sizes hold one size each, in mixed order.
         indices (list[np.ndarray]): The samples that each client holds.
         batch_size (int): Samples in a batch (on each rank).
         local_epochs (int): Passes of a participant over its samples.
@@ -31,6 +34,7 @@ class ClientBatchSampler(Sampler):
     """
 
     def __init__(self,
+                 clients: Sequence[Client],
                  indices: Sequence[np.ndarray],
                  batch_size: int,
                  local_epochs: int,
@@ -40,6 +44,9 @@ class ClientBatchSampler(Sampler):
                  rank: int = 0,
                  world_size: int = 1):
         self.indices = indices
+        self.parts = [[
+            client.part(own, size) for size in range(len(client.input_sizes))
+        ] for client, own in zip(clients, indices)]
         self.batch_size = batch_size
         self.local_epochs = local_epochs
         self.participation = participation
@@ -60,9 +67,11 @@ class ClientBatchSampler(Sampler):
 
     def num_batches(self, client: int) -> int:
         """Number of batches of a client in one round."""
-        share = math.ceil(len(self.indices[client]) / self.world_size)
         rounding = math.floor if self.drop_last else math.ceil
-        return self.local_epochs * rounding(share / self.batch_size)
+        return self.local_epochs * sum(
+            rounding(
+                math.ceil(len(part) / self.world_size) / self.batch_size)
+            for part in self.parts[client])
 
     def num_batches_until(self, num_rounds: int) -> int:
         """Number of batches in the first rounds together."""
@@ -82,10 +91,23 @@ class ClientBatchSampler(Sampler):
     def _batches(self, client: int, epoch: int) -> Iterator[List[SampleKey]]:
         # The 2 keeps this stream apart from that of the participation.
         rng = np.random.default_rng([self.seed, 2, self.round, client, epoch])
-        order = rng.permutation(self.indices[client])
+        batches = [
+            batch for size, part in enumerate(self.parts[client])
+            for batch in self._batches_of(part, client, size, rng)
+        ]
+        if len(self.parts[client]) == 1:
+            yield from batches
+        else:
+            for index in rng.permutation(len(batches)):
+                yield batches[index]
+
+    def _batches_of(self, part: np.ndarray, client: int, size: int,
+                    rng: np.random.Generator) -> Iterator[List[SampleKey]]:
+        """Batches of a client at one of its sizes."""
+        order = rng.permutation(part)
         seeds = rng.integers(2**32, size=len(order))
         keys = [
-            SampleKey(client, int(index), int(seed))
+            SampleKey(client, int(index), int(seed), size)
             for index, seed in zip(order, seeds)
         ]
         # As often as it takes: a client may hold less than one sample a rank.

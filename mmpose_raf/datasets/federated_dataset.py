@@ -7,7 +7,7 @@ from mmengine.dataset import BaseDataset, Compose
 from torch.utils.data import Dataset
 
 from .client import Client
-from .client_pipeline import retarget_pipeline
+from .resized_pipeline import retarget_pipeline
 from .seeding import seeded
 
 
@@ -18,11 +18,13 @@ class SampleKey(NamedTuple):
         client (int): Index of the client that trains on the sample.
         index (int): Index of the sample in the client's dataset.
         seed (int): Seed of its augmentation, in [0, 2**32).
+        size (int): Index into the client's native sizes. Defaults to 0.
     """
 
     client: int
     index: int
     seed: int
+    size: int = 0
 
 
 class FederatedDataset(Dataset):
@@ -48,12 +50,12 @@ class FederatedDataset(Dataset):
         self.clients = clients
         self.datasets = datasets
         self.indices = indices
-        self.pipelines: List[Compose] = [
+        self.pipelines: List[List[Compose]] = [[
             Compose(
-                retarget_pipeline(dataset.pipeline.transforms,
-                                  client.input_size, sigma_mode))
-            for client, dataset in zip(clients, datasets)
-        ]
+                retarget_pipeline(dataset.pipeline.transforms, size,
+                                  sigma_mode, client.capture_size))
+            for size in client.input_sizes
+        ] for client, dataset in zip(clients, datasets)]
 
     @property
     def metainfo(self) -> dict:
@@ -70,10 +72,11 @@ class FederatedDataset(Dataset):
             RuntimeError: If the pipeline discards sample after sample.
         """
         dataset = self.datasets[key.client]
+        pipeline = self.pipelines[key.client][key.size]
         index = key.index
         with seeded(key.seed):
             for _ in range(dataset.max_refetch + 1):
-                data = self.pipelines[key.client](dataset.get_data_info(index))
+                data = pipeline(dataset.get_data_info(index))
                 if data is not None:
                     break
                 # As in MMEngine's datasets another sample takes its place,

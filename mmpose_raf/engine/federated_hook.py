@@ -45,7 +45,11 @@ class FederatedHook(Hook):
 
     Args:
         clients (list[dict]): ``dict(name=..., input_size=(w, h))`` for each
-            client; a ``dataset`` config in each replaces the partition.
+            client; a list of sizes is shared evenly by its samples, as if
+            from several cameras (one such client is centralised training on
+            mixed resolutions); a ``dataset`` config in each replaces the partition, and
+            ``capture_size=(w, h)`` simulates a smaller camera, see
+            :class:`CapturedTopdownAffine`.
         partitioner (dict): Config of what shares out the training dataset.
             Defaults to ``dict(type='RandomPartitioner')``.
         aggregator (dict): Config of the server's rule. Defaults to
@@ -99,8 +103,11 @@ class FederatedHook(Hook):
         self.state_device = state_device
         self.seed = seed
         self.settings = dict(
-            clients=[[client.name, list(client.input_size)]
-                     for client in self.clients],
+            clients=[[
+                client.name, *map(list, client.input_sizes),
+                *(['captured at', list(client.capture_size)]
+                  if client.capture_size else [])
+            ] for client in self.clients],
             partitioner=repr(sorted(partitioner.items())),
             seed=seed)
         self._resumed: Optional[dict] = None
@@ -176,8 +183,10 @@ class FederatedHook(Hook):
             ConfigError: If a client's size does not fit the patch.
         """
         for index, client in enumerate(self.clients):
-            check_backbone_takes(model.backbone, client.input_size,
-                                 f'FederatedHook.clients[{index}].input_size')
+            for size in client.input_sizes:
+                check_backbone_takes(
+                    model.backbone, size,
+                    f'FederatedHook.clients[{index}].input_size')
 
     def before_train_epoch(self, runner):
         """Start a round."""

@@ -14,6 +14,7 @@ from mmpose_raf.datasets.participation import Participation
 from mmpose_raf.datasets.partitioners import BasePartitioner
 from mmpose_raf.datasets.partitioners.annotations import DATASET_FIELD
 from mmpose_raf.errors import ConfigError
+from .dataloaders import rebuild_dataloader
 
 
 def share_out(dataset, clients: Sequence[Client], partitioner: BasePartitioner,
@@ -82,6 +83,7 @@ def build_federated_dataloader(dataloader: DataLoader,
                           'leave it out: the federation batches by client')
     rank, world_size = get_dist_info()
     sampler = ClientBatchSampler(
+        clients,
         indices,
         batch_size=dataloader.batch_size,
         local_epochs=local_epochs,
@@ -96,14 +98,7 @@ def build_federated_dataloader(dataloader: DataLoader,
                 'train_dataloader.batch_size',
                 f'client {client.name!r} has {len(indices[index])} samples '
                 'and thus no whole batch', 'lower it, or drop drop_last')
-    return DataLoader(
+    return rebuild_dataloader(
+        dataloader,
         FederatedDataset(clients, datasets, indices, sigma_mode),
-        batch_sampler=sampler,
-        num_workers=dataloader.num_workers,
-        collate_fn=dataloader.collate_fn,
-        pin_memory=dataloader.pin_memory,
-        timeout=dataloader.timeout,
-        worker_init_fn=dataloader.worker_init_fn,
-        multiprocessing_context=dataloader.multiprocessing_context,
-        prefetch_factor=dataloader.prefetch_factor,
-        persistent_workers=dataloader.persistent_workers)
+        batch_sampler=sampler)

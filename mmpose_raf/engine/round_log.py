@@ -39,12 +39,12 @@ class ClientLog:
 def log_client(runner: Runner, client: Client, update: ClientUpdate,
                num_iters: int):
     """Log the end of a client's local training in one line."""
-    width, height = client.input_size
     values = '  '.join(f'{key}: {value:.6g}'
                        for key, value in update.metrics.items())
     runner.logger.info(
         f'Round [{runner.epoch + 1}/{runner.max_epochs}] client '
-        f'{client.name} ({height}x{width}): {num_iters} iterations  {values}')
+        f'{client.name} ({client.resolution}): {num_iters} iterations  '
+        f'{values}')
 
 
 def log_round(runner: Runner, clients: Sequence[Client],
@@ -53,9 +53,9 @@ def log_round(runner: Runner, clients: Sequence[Client],
     columns: List[str] = []
     for update in updates:
         columns += [key for key in update.metrics if key not in columns]
-    sizes = {client.name: client.input_size for client in clients}
+    resolutions = {client.name: client.resolution for client in clients}
     rows = [[
-        update.client, '{1}x{0}'.format(*sizes[update.client]),
+        update.client, resolutions[update.client],
         str(update.num_samples), *(f'{update.metrics[key]:.5g}' if key in
                                    update.metrics else '-' for key in columns)
     ] for update in updates]

@@ -10,7 +10,7 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmpose_raf.datasets.client_pipeline import retarget_pipeline
+from mmpose_raf.datasets.resized_pipeline import retarget_pipeline
 
 Size = Tuple[int, int]
 

@@ -1,12 +1,39 @@
 """MMPose's heatmap decoding, made exact at the border of the heatmap."""
 
-from typing import Tuple
+from typing import List, Tuple
 
 import numpy as np
+from mmengine.structures import InstanceData
 from mmpose.codecs.utils import (get_heatmap_maximum, refine_keypoints_dark,
                                  refine_keypoints_dark_udp)
+from torch import Tensor
 
-from .codecs import HeatmapCodec, is_udp
+from .codecs import HeatmapCodec, is_udp, resize_codec
+
+
+def decode_at_any_size(decoder: HeatmapCodec, sigma_mode: str,
+                       heatmaps: Tensor) -> List[InstanceData]:
+    """Decode a batch of heatmaps whatever their size.
+
+    Args:
+        decoder (UDPHeatmap | MSRAHeatmap): Codec of the highest level.
+        sigma_mode (str): See :func:`mmpose_raf.models.codecs.resize_codec`.
+        heatmaps (Tensor): Heatmaps in shape (B, K, H, W).
+
+    Returns:
+        list[InstanceData]: ``keypoints`` (1, K, 2) in the input's pixels and
+        ``keypoint_scores`` (1, K) of each sample.
+    """
+    sizes = zip(heatmaps.shape[:-3:-1], decoder.input_size,
+                decoder.heatmap_size)
+    input_size = tuple(side * full // heatmap for side, full, heatmap in sizes)
+    codec = resize_codec(decoder, input_size, sigma_mode)
+    predictions = []
+    for sample in heatmaps.detach().float().cpu().numpy():
+        keypoints, scores = decode_heatmaps(codec, sample)
+        predictions.append(
+            InstanceData(keypoints=keypoints, keypoint_scores=scores))
+    return predictions
 
 
 def decode_heatmaps(codec: HeatmapCodec,

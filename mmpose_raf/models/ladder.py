@@ -87,8 +87,11 @@ def weigh_levels(levels: Sequence[Size], rule: str) -> List[float]:
     return [share / sum(shares) for share in shares]
 
 
-def resample(maps: Tensor, size: Size, use_udp: bool) -> Tensor:
-    """Resize images or heatmaps (bilinear) in a codec's coordinates.
+def resample(maps: Tensor,
+             size: Size,
+             use_udp: bool,
+             mode: str = 'bilinear') -> Tensor:
+    """Resize images or heatmaps in a codec's coordinates.
 
     Args:
         maps (Tensor): Images or heatmaps in shape (B, C, H, W).
@@ -96,13 +99,15 @@ def resample(maps: Tensor, size: Size, use_udp: bool) -> Tensor:
         use_udp (bool): Coordinates of UDP (Huang et al., CVPR 2020): the
             first and last pixel centres stay first and last, x' = x (w' - 1)
             / (w - 1). Otherwise those of MMPose without UDP: x' = x w' / w.
+        mode (str): ``'bilinear'`` or ``'bicubic'``. Defaults to
+            ``'bilinear'``.
 
     Returns:
         Tensor: Maps in shape (B, C, h, w).
     """
     if use_udp:
         return F.interpolate(
-            maps, size=size[::-1], mode='bilinear', align_corners=True)
+            maps, size=size[::-1], mode=mode, align_corners=True)
 
     def positions(target: int, source: int) -> Tensor:
         at = torch.arange(target, device=maps.device) * (source / target)
@@ -114,7 +119,7 @@ def resample(maps: Tensor, size: Size, use_udp: bool) -> Tensor:
     return F.grid_sample(
         maps,
         grid.to(maps.dtype).expand(len(maps), -1, -1, -1),
-        mode='bilinear',
+        mode=mode,
         padding_mode='border',
         align_corners=True)
 

@@ -1,71 +1,117 @@
 """The same people at every resolution, with what the model sees in them."""
 
+import textwrap
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Iterator, Sequence, Tuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from mmengine.structures import BaseDataElement
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 
-Size = Tuple[int, int]
+from mmpose_raf.evaluation.drift_gallery import DriftGallery, GalleryView
+from .line_plot import COLOURS, DPI
+
+# Seen on light and on dark crops alike
+OUTLINE = [withStroke(linewidth=1.5, foreground='black')]
+TRUTH = dict(color='white', linewidth=0.6, path_effects=OUTLINE)
+# More keypoints than these, as of a face, are smaller.
+MANY_KEYPOINTS = 30
 
 
-def draw_pose_gallery(columns: Dict[Size, Tuple[list,
-                                                List[BaseDataElement]]],
-                      dataset_meta: dict,
-                      trained_sizes: Sequence[Size],
+def draw_pose_gallery(gallery: DriftGallery,
+                      trained_names: Sequence[str],
                       path: Path,
                       score_thr: float = 0.2):
-    """Draw crops with predicted keypoints and skeleton.
+    """Draw persons as rows and views as columns.
 
     Args:
-        columns (dict): For each input size (w, h) the crops, uint8 in shape
-            (3, h, w) and BGR, and the data samples with predictions of the
-            same people.
-        dataset_meta (dict): Meta information with the skeleton and its
-            colours.
-        trained_sizes (list[tuple[int, int]]): Sizes to mark as trained.
+        gallery (DriftGallery): The persons, in at least one view.
+        trained_names (list[str]): Names of the views to mark as trained.
         path (Path): Where to write the PNG.
-        score_thr (float): Keypoints of a lower score are not drawn. Defaults
-            to 0.2.
+        score_thr (float): Predicted keypoints of a lower score are not
+            drawn. Defaults to 0.2.
     """
-    sizes = sorted(columns)
-    num_people = len(columns[sizes[0]][0])
-    figure = Figure(
-        figsize=(1.6 * len(sizes), 2.15 * num_people), layout='constrained')
-    grid = figure.subplots(num_people, len(sizes), squeeze=False)
-    for column, size in enumerate(sizes):
-        for row, (crop, sample) in enumerate(zip(*columns[size])):
-            axes = grid[row, column]
-            _draw_crop(axes, crop.permute(1, 2, 0).numpy()[..., ::-1])
-            _draw_pose(axes, sample, dataset_meta, score_thr)
-        kind = 'trained' if size in trained_sizes else 'unseen'
-        grid[0, column].set_title(f'{size[1]}x{size[0]}\n{kind}', fontsize=9)
-    figure.savefig(path, dpi=130)
+    num_people = len(gallery.views[0].crops)
+    aspect = max(view.crops.shape[1] / view.crops.shape[2]
+                 for view in gallery.views)
+    figure = Figure(figsize=(max(3.4, 1.5 * len(gallery.views)),
+                             1.1 + 1.5 * aspect * num_people),
+                    layout='constrained')
+    grid = figure.subplots(num_people, len(gallery.views), squeeze=False)
+    for column, view in enumerate(gallery.views):
+        for person, axes in enumerate(grid[:, column]):
+            _draw_crop(axes, view.crops[person])
+            _draw_prediction(axes, view, person, gallery.skeleton, score_thr)
+            _draw_truth(axes, view, person, gallery.skeleton)
+        kind = 'trained' if view.name in trained_names else 'unseen'
+        grid[0, column].set_title('\n'.join([*_title(view.name), kind]),
+                                  fontsize=9)
+    _add_legend(figure, score_thr)
+    figure.savefig(path, dpi=DPI)
 
 
-def _draw_crop(axes: Axes, image: np.ndarray):
-    height, width = image.shape[:2]
-    # The frame is the same at every size; pixels stay visible as squares.
-    axes.imshow(image, extent=(0, 1, height / width, 0))
+def _draw_crop(axes: Axes, crop: np.ndarray):
+    height, width = crop.shape[:2]
+    # Keypoints are in parts of the crop; pixels stay visible as squares.
+    axes.imshow(crop,
+                extent=(0, 1, 1, 0),
+                aspect=height / width,
+                interpolation='nearest')
     axes.set_axis_off()
+    # Keypoints outside do not make the frame larger.
+    axes.autoscale(False)
 
 
-def _draw_pose(axes: Axes, sample: BaseDataElement, meta: dict,
-               score_thr: float):
-    predicted = sample.pred_instances
-    origin = sample.input_center - 0.5 * sample.input_scale
-    keypoints = (predicted.keypoints[0] - origin) / sample.input_scale[0]
-    is_sure = predicted.keypoint_scores[0] >= score_thr
-    colours = meta['skeleton_link_colors'] / 255
-    for (start, end), colour in zip(meta['skeleton_links'], colours):
-        if is_sure[start] and is_sure[end]:
-            axes.plot(*keypoints[[start, end]].T, color=colour, linewidth=1.6)
+def _draw_prediction(axes: Axes, view: GalleryView, person: int,
+                     skeleton: np.ndarray, score_thr: float):
+    points = view.predicted[person]
+    is_sure = view.scores[person] >= score_thr
+    for index, link in _links(skeleton, is_sure):
+        axes.plot(*points[link].T,
+                  color=COLOURS[index % len(COLOURS)],
+                  linewidth=3)
     axes.scatter(
-        *keypoints[is_sure].T,
-        s=7,
-        c=meta['keypoint_colors'][is_sure] / 255,
+        *points[is_sure].T,
+        s=12 if len(points) > MANY_KEYPOINTS else 20,
+        c=[COLOURS[index % len(COLOURS)] for index in np.flatnonzero(is_sure)],
         edgecolors='black',
         linewidths=0.4,
         zorder=3)
+
+
+def _draw_truth(axes: Axes, view: GalleryView, person: int,
+                skeleton: np.ndarray):
+    points, is_visible = view.truth[person], view.visible[person]
+    for _, link in _links(skeleton, is_visible):
+        axes.plot(*points[link].T, zorder=4, **TRUTH)
+    axes.plot(*points[is_visible].T,
+              linestyle='none',
+              marker='.',
+              markersize=1 if len(points) > MANY_KEYPOINTS else 3,
+              zorder=5,
+              **TRUTH)
+
+
+def _links(skeleton: np.ndarray,
+           is_drawn: np.ndarray) -> Iterator[Tuple[int, np.ndarray]]:
+    for index, link in enumerate(skeleton):
+        if is_drawn[link].all():
+            yield index, link
+
+
+def _title(name: str) -> list:
+    size, *words = name.split('-')
+    return [size, *textwrap.wrap(' '.join(words), 14)]
+
+
+def _add_legend(figure: Figure, score_thr: float):
+    figure.legend([
+        Line2D([], [], color=COLOURS[0], linewidth=3, marker='o',
+               markersize=4),
+        Line2D([], [], marker='.', markersize=3, **TRUTH)
+    ], [f'predicted, score ≥ {score_thr:g}', 'annotated'],
+                  loc='outside lower center',
+                  ncols=2,
+                  fontsize=8)

@@ -1,51 +1,87 @@
 """Accuracy against resolution, as a picture."""
 
 from pathlib import Path
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Sequence
 
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-Size = Tuple[int, int]
-# Told apart in black and white as well.
-MARKERS = 'osD^v*PX'
+from mmpose_raf.evaluation.drift_group import (DriftGroup, group_by_name,
+                                               list_ceilings, size_order)
+from mmpose_raf.evaluation.drift_result import DriftResult
+from mmpose_raf.evaluation.metric_scale import MetricScale, scale_of
+from .line_plot import (DPI, WIDTH, add_legend, line_style, mark_trained,
+                        set_percent_limits, set_size_axis)
 
 
-def plot_resolution_curve(runs: Dict[str, Dict[Size, float]],
-                          trained_sizes: Sequence[Size], metric: str,
-                          path: Path):
-    """Plot the accuracy of runs against the input size.
+def plot_resolution_curve(results: Sequence[DriftResult], path: Path):
+    """Plot the key metric of the plain views against the input size.
+
+    Runs that differ in a suffix ``-seed<digits>`` only are one line, with
+    bars of one standard deviation. Markers are filled at the sizes of the
+    run's training; grey bands mark the sizes at which any run was trained.
 
     Args:
-        runs (dict): For each run its accuracy in [0, 1] by input size
-            (w, h).
-        trained_sizes (list[tuple[int, int]]): Sizes to mark as trained.
-        metric (str): Name of the accuracy, for the axis.
+        results (list[DriftResult]): Results of one key metric, at least one.
         path (Path): Where to write the PNG.
     """
-    figure = Figure(figsize=(6.4, 4), layout='constrained')
+    scale = scale_of(results)
+    groups = group_by_name(results)
+    figure = Figure(figsize=(WIDTH, 4), layout='constrained')
     axes = figure.add_subplot()
-    for (name, accuracy), marker in zip(runs.items(), MARKERS * len(runs)):
-        sizes = sorted(accuracy)
-        axes.plot([size[1] for size in sizes],
-                  [100 * accuracy[size] for size in sizes],
-                  marker=marker,
-                  label=name)
-    sizes = sorted({size for accuracy in runs.values() for size in accuracy})
-    for index, size in enumerate(trained_sizes):
-        axes.axvline(
-            size[1],
-            color='0.8',
-            zorder=0,
-            linewidth=6,
-            label=None if index else 'trained size')
-    axes.set_xscale('log')
-    axes.set_xticks([size[1] for size in sizes],
-                    [f'{height}x{width}' for width, height in sizes],
-                    rotation=30)
-    axes.minorticks_off()
-    axes.set_ylim(bottom=0)
+    handles = {
+        group.name: _draw_group(axes, group, scale, line_style(index))
+        for index, group in enumerate(groups)
+    }
+    handles.update(_draw_ceilings(axes, groups, scale))
+    sizes = {size for group in groups for size in group.mean}
+    trained = {size for group in groups for size in group.trained_sizes}
+    if sizes & trained:
+        handles['trained size'] = mark_trained(axes, sizes & trained)
+    set_size_axis(axes, sizes)
+    if scale.is_percent:
+        set_percent_limits(axes)
     axes.set_xlabel('input size, height x width in pixels')
-    axes.set_ylabel(f'{metric} in %')
+    axes.set_ylabel(scale.label)
     axes.grid(axis='y', color='0.9')
-    axes.legend()
-    figure.savefig(path, dpi=150)
+    axes.set_axisbelow(True)
+    add_legend(figure, handles)
+    figure.savefig(path, dpi=DPI)
+
+
+def _draw_group(axes: Axes, group: DriftGroup, scale: MetricScale,
+                style: dict) -> Artist:
+    mean, spread = group.mean, group.spread
+    line, = axes.plot([size[1] for size in mean],
+                      [scale.factor * value for value in mean.values()],
+                      markerfacecolor='white',
+                      **style)
+    trained = [size for size in mean if size in group.trained_sizes]
+    # The same marker, filled, on top of the line's own
+    axes.plot([size[1] for size in trained],
+              [scale.factor * mean[size] for size in trained],
+              **dict(style, linestyle='none'))
+    repeated = [size for size in mean if spread[size] is not None]
+    axes.errorbar([size[1] for size in repeated],
+                  [scale.factor * mean[size] for size in repeated],
+                  yerr=[scale.factor * spread[size] for size in repeated],
+                  fmt='none',
+                  ecolor=style['color'],
+                  elinewidth=1,
+                  capsize=3)
+    return line
+
+
+def _draw_ceilings(axes: Axes, groups: Sequence[DriftGroup],
+                   scale: MetricScale) -> Dict[str, Artist]:
+    handles = {}
+    for name, ceiling in list_ceilings(groups).items():
+        sizes = sorted(ceiling, key=size_order)
+        handles[name], = axes.plot(
+            [size[1] for size in sizes],
+            [scale.factor * ceiling[size] for size in sizes],
+            color='black',
+            linestyle=':',
+            linewidth=1)
+    return handles

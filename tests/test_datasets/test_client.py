@@ -1,5 +1,6 @@
 """Clients as a config names them."""
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 
@@ -21,6 +22,30 @@ def test_parse():
 def test_sizes_of_json_are_tuples():
     client, = parse_clients([dict(name='a', input_size=[48, 64])], FIELD)
     assert client.input_size == (48, 64)
+
+
+def test_several_sizes_run_from_high_to_low():
+    client, = parse_clients(
+        [dict(name='a', input_size=[[24, 32], (48, 64)])], FIELD)
+    assert client.input_size == (48, 64)
+    assert client.input_sizes == ((48, 64), (24, 32))
+    assert client.resolution == '64x48, 32x24'
+
+
+@pytest.mark.parametrize('number', [0, 1, 2, 7, 9])
+def test_parts_of_several_sizes_are_a_partition(number):
+    client = Client('a', (48, 64), ((32, 48), (24, 32)))
+    parts = [client.part(np.arange(number), size) for size in range(3)]
+    assert sorted(np.concatenate(parts)) == list(range(number))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_capture_size():
+    plain, captured = parse_clients([
+        HIGH, dict(name='a', input_size=(48, 64), capture_size=[24, 32])
+    ], FIELD)
+    assert plain.capture_size is None
+    assert captured.capture_size == (24, 32)
 
 
 def test_own_datasets():
@@ -49,7 +74,11 @@ def test_clients_of_a_config_object():
     ([dict(input_size=(48, 64))], '[0].name', 'None'),
     ([dict(HIGH, name='')], '[0].name', "''"),
     ([dict(HIGH, name=3)], '[0].name', '3'),
-    ([dict(HIGH, size=3)], '[0].size', 'name, input_size, dataset'),
+    ([dict(HIGH, size=3)], '[0].size',
+     'name, input_size, capture_size, dataset'),
+    ([dict(HIGH, capture_size=24)], '[0].capture_size', '24'),
+    ([dict(HIGH, input_size=[(48, 64), 3])], '[0].input_size', '3'),
+    ([dict(HIGH, input_size=[])], '[0].input_size', '[]'),
     ([HIGH, dict(name='b')], '[1].input_size', 'None'),
     ([dict(HIGH, input_size=64)], '[0].input_size', '64'),
     ([dict(HIGH, input_size=(64, ))], '[0].input_size', '(64,)'),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.dataset import DefaultSampler
 
+from mmpose_raf.datasets.client import Client
 from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
 from mmpose_raf.datasets.participation import Participation
 
@@ -18,11 +19,16 @@ def make_sampler(counts,
                  fraction=1.,
                  seed=0,
                  drop_last=False,
+                 sizes=1,
                  **ranks):
     # Not just 0, 1, 2, ...: positions must not be taken for indices.
     bounds = np.cumsum([100, *counts])
     indices = [np.arange(a, b) for a, b in zip(bounds, bounds[1:])]
-    return ClientBatchSampler(indices, batch_size, local_epochs,
+    # The lower sizes are all the same: only their number matters here.
+    clients = [
+        Client('client', (48, 64), ((32, 48), ) * (sizes - 1)) for _ in counts
+    ]
+    return ClientBatchSampler(clients, indices, batch_size, local_epochs,
                               Participation(len(counts), fraction, seed), seed,
                               drop_last, **ranks)
 
@@ -228,3 +234,23 @@ def test_participation_is_drawn_anew_and_fairly():
     assert all(abs(counts[client] - 600) < 103 for client in range(10))
     other = Participation(10, .3, seed=1)
     assert rounds[:5] != [other.of_round(round_) for round_ in range(5)]
+
+
+def test_a_client_of_several_sizes_mixes_batches_of_one_size_each():
+    sampler = make_sampler([30], batch_size=4, sizes=3)
+    batches = batches_of(sampler, 0)
+    assert len(batches) == sampler.num_batches(0) == len(sampler) == 9
+    assert all(len({key.size for key in batch}) == 1 for batch in batches)
+    order = [batch[0].size for batch in batches]
+    assert Counter(order) == {0: 3, 1: 3, 2: 3}
+    assert order != sorted(order)  # not one size after the other
+    assert order != [batch[0].size for batch in batches_of(sampler, 1)]
+
+
+def test_a_sample_has_the_same_size_in_every_round():
+    sampler = make_sampler([20], batch_size=4, sizes=3)
+    rounds = [{(key.index, key.size)
+               for batch in batches_of(sampler, round_) for key in batch}
+              for round_ in range(3)]
+    assert rounds[0] == rounds[1] == rounds[2]
+    assert len(rounds[0]) == 20

@@ -73,7 +73,8 @@ def test_global_generators_are_not_touched(federated):
 
 
 def batches(federated, num_workers):
-    sampler = ClientBatchSampler(INDICES,
+    sampler = ClientBatchSampler(CLIENTS,
+                                 INDICES,
                                  batch_size=2,
                                  local_epochs=1,
                                  participation=Participation(2, 1., 0),

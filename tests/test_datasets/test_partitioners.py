@@ -1,6 +1,6 @@
 import hashlib
 import json
-from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,14 +10,13 @@ from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmpose.datasets import CocoDataset, CombinedDataset, Face300WDataset
 from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
 
+from mmpose_raf.datasets.client import Client
 from mmpose_raf.datasets.partitioners import (
     DirichletPartitioner, NativeResolutionPartitioner, RandomPartitioner,
     describe_partition, native_heights, partition_fingerprint)
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.registry import PARTITIONERS
 from tests.shared_data import shared_data
-
-Client = namedtuple('Client', ['name', 'input_size'])
 
 HIGH = Client('high', (192, 256))
 MID = Client('mid', (144, 192))
@@ -80,7 +79,7 @@ def make_dataset(length):
 
 
 def make_clients(number):
-    return [LADDER[i % 3]._replace(name=f'client{i}') for i in range(number)]
+    return [replace(LADDER[i % 3], name=f'client{i}') for i in range(number)]
 
 
 def assert_same(left, right):
@@ -607,8 +606,8 @@ class TestPartitionFingerprint:
 
     @pytest.mark.parametrize('clients, indices', [
         ([HIGH, LOW, MID], INDICES),
-        ([HIGH, MID._replace(name='other'), LOW], INDICES),
-        ([HIGH, MID._replace(input_size=(192, 144)), LOW], INDICES),
+        ([HIGH, replace(MID, name='other'), LOW], INDICES),
+        ([HIGH, replace(MID, input_size=(192, 144)), LOW], INDICES),
         (LADDER, [[0, 2], [1, 4], []]),
         (LADDER, [[0, 2], [1], [3]]),
         (LADDER, [[0, 2, 1, 3], [], []]),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mmpose_raf.datasets.client import Client
 from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
 from mmpose_raf.datasets.participation import Participation
 
@@ -19,7 +20,8 @@ def test_streams_differ(monkeypatch):
     monkeypatch.setattr(np.random, 'default_rng', spy)
     np.random.default_rng(5)  # as a partitioner draws
     participation = Participation(3, fraction=.5, seed=5)
-    sampler = ClientBatchSampler([np.arange(4)] * 3,
+    sampler = ClientBatchSampler([Client('client', (48, 64))] * 3,
+                                 [np.arange(4)] * 3,
                                  batch_size=2,
                                  local_epochs=2,
                                  participation=participation,

@@ -51,6 +51,7 @@ class FederationByHand:
                                      self.indices, 'pixel')
         self.samplers = [
             ClientBatchSampler(
+                self.clients,
                 self.indices,
                 cfg.train_dataloader.batch_size,
                 self.local_epochs,

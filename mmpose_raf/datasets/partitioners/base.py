@@ -1,5 +1,6 @@
 """What all partitioners share: the contract, the counts and the cuts."""
 
+import copy
 from abc import ABCMeta, abstractmethod
 from typing import Any, List, Optional, Sequence, Union
 
@@ -70,6 +71,16 @@ class BasePartitioner(metaclass=ABCMeta):
         check_dataset(dataset)
         assigned = self.assign(dataset, clients, np.random.default_rng(seed))
         return [np.sort(own).astype(np.int64) for own in assigned]
+
+    def for_held_out(self) -> 'BasePartitioner':
+        """The same rule for held-out data, of which there is less.
+
+        Returns:
+            BasePartitioner: A copy without ``samples_per_client``.
+        """
+        held_out = copy.copy(self)
+        held_out.samples_per_client = None
+        return held_out
 
     @abstractmethod
     def assign(self, dataset: Any, clients: Sequence[Any],

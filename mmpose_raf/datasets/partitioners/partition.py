@@ -20,8 +20,7 @@ def describe_partition(datasets: Sequence[Any], clients: Sequence[Any],
     Args:
         datasets (Sequence[BaseDataset]): For each client the dataset that it
             reads; the same one for all where it was partitioned.
-        clients (Sequence): The clients, with the attributes ``name`` (str)
-            and ``input_size`` (tuple of w and h in pixels).
+        clients (Sequence[Client]): The clients.
         indices (Sequence[np.ndarray]): For each client the indices into its
             dataset that it holds.
 
@@ -33,9 +32,8 @@ def describe_partition(datasets: Sequence[Any], clients: Sequence[Any],
     total = sum(len(own) for own in indices)
     rows = []
     for dataset, client, own in zip(datasets, clients, indices):
-        width, height = client.input_size
         share = f'{len(own) / total:.1%}' if total else '-'
-        rows.append((client.name, f'{height}x{width}', str(len(own)),
+        rows.append((client.name, client.resolution, str(len(own)),
                      _median_box(dataset, own), share))
     return render_table(COLUMNS, rows)
 

@@ -1,17 +1,13 @@
 """A heatmap head that decodes whatever size it is given."""
 
-from typing import Tuple
-
-from mmengine.structures import InstanceData
 from mmpose.models.heads import HeatmapHead
 from mmpose.registry import MODELS
 from mmpose.utils.typing import InstanceList
 from torch import Tensor
 
 from mmpose_raf.errors import check_choice
-from mmpose_raf.models.codecs import (SIGMA_MODES, HeatmapCodec, check_codec,
-                                      resize_codec)
-from mmpose_raf.models.heatmap_decoding import decode_heatmaps
+from mmpose_raf.models.codecs import SIGMA_MODES, check_codec
+from mmpose_raf.models.heatmap_decoding import decode_at_any_size
 
 
 @MODELS.register_module()
@@ -41,19 +37,7 @@ class AnyResolutionHeatmapHead(HeatmapHead):
                                        'model.head.sigma_mode')
         check_codec(self.decoder, 'model.head.decoder')
 
-    def _codec_of(self, heatmap_size: Tuple[int, int]) -> HeatmapCodec:
-        sizes = zip(heatmap_size, self.decoder.input_size,
-                    self.decoder.heatmap_size)
-        input_size = tuple(side * full // heatmap
-                           for side, full, heatmap in sizes)
-        return resize_codec(self.decoder, input_size, self.sigma_mode)
-
     def decode(self, batch_outputs: Tensor) -> InstanceList:
         """Decode heatmaps (B, K, H, W) of any size, see ``HeatmapHead``."""
-        codec = self._codec_of(tuple(batch_outputs.shape[:-3:-1]))
-        predictions = []
-        for heatmaps in batch_outputs.detach().float().cpu().numpy():
-            keypoints, scores = decode_heatmaps(codec, heatmaps)
-            predictions.append(
-                InstanceData(keypoints=keypoints, keypoint_scores=scores))
-        return predictions
+        return decode_at_any_size(self.decoder, self.sigma_mode,
+                                  batch_outputs)

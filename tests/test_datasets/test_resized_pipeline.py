@@ -5,7 +5,7 @@ import pytest
 from mmengine.dataset import Compose
 from mmengine.registry import DATASETS, TRANSFORMS
 
-from mmpose_raf.datasets.client_pipeline import retarget_pipeline
+from mmpose_raf.datasets.resized_pipeline import retarget_pipeline
 from mmpose_raf.datasets.seeding import seeded
 from mmpose_raf.errors import ConfigError
 from tests.toy import CODEC, SIZES, toy_dataset, toy_pipeline

@@ -1,20 +1,24 @@
-"""A training pipeline at the native size of a client."""
+"""A top-down pipeline at another input size."""
 
 import copy
-from typing import Callable, List, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from mmpose.datasets.transforms import (GenerateTarget, PackPoseInputs,
                                         TopdownAffine)
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.models.codecs import resize_codec
+from .captured_topdown_affine import CapturedTopdownAffine
 
 FIELD = 'train_dataloader.dataset.pipeline'
+Size = Tuple[int, int]
 
 
 def retarget_pipeline(transforms: Sequence[Callable],
-                      input_size: Tuple[int, int],
-                      sigma_mode: str) -> List[Callable]:
+                      input_size: Size,
+                      sigma_mode: str,
+                      capture_size: Optional[Size] = None,
+                      field: str = FIELD) -> List[Callable]:
     """Copy a top-down pipeline so that it crops at another size.
 
     Only what depends on the size is changed: ``TopdownAffine``, the codec of
@@ -27,6 +31,10 @@ def retarget_pipeline(transforms: Sequence[Callable],
         input_size (tuple[int, int]): Input size (w, h) in pixels.
         sigma_mode (str): See :func:`mmpose_raf.models.codecs.resize_codec`;
             the pipeline's codec is that of the highest level.
+        capture_size (tuple[int, int], optional): What a camera would have
+            seen, see :class:`CapturedTopdownAffine`. Defaults to None: the
+            source as it is.
+        field (str): Where the pipeline stands in the config.
 
     Returns:
         list: Transforms; those that do not depend on the size are shared.
@@ -36,16 +44,18 @@ def retarget_pipeline(transforms: Sequence[Callable],
             that cannot be had at another size.
     """
     if not any(isinstance(step, TopdownAffine) for step in transforms):
-        raise ConfigError(FIELD, 'it has no TopdownAffine',
-                          'a federation over resolutions needs a top-down '
-                          'pipeline')
+        raise ConfigError(field, 'it has no TopdownAffine',
+                          'only a top-down pipeline crops at other sizes')
     retargeted = []
     for step in map(copy.copy, transforms):
         if isinstance(step, TopdownAffine):
+            if capture_size is not None:
+                step = CapturedTopdownAffine(input_size, capture_size,
+                                             step.use_udp)
             step.input_size = input_size
         elif isinstance(step, GenerateTarget):
             if isinstance(step.encoder, list):
-                raise ConfigError(f'{FIELD}.GenerateTarget.encoder',
+                raise ConfigError(f'{field}.GenerateTarget.encoder',
                                   'got several encoders', 'use one')
             step.encoder = resize_codec(step.encoder, input_size, sigma_mode)
         elif isinstance(step, PackPoseInputs):

@@ -1,0 +1,26 @@
+"""A data loader with the settings of another."""
+
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+# How a loader works, whatever it loads.
+SETTINGS = ('num_workers', 'collate_fn', 'pin_memory', 'timeout',
+            'worker_init_fn', 'multiprocessing_context', 'prefetch_factor',
+            'persistent_workers')
+
+
+def rebuild_dataloader(dataloader: DataLoader, dataset: Dataset,
+                       **options: Any) -> DataLoader:
+    """Build a loader of another dataset.
+
+    Args:
+        dataloader (DataLoader): The loader whose workers, collation, memory
+            and the like are taken over.
+        dataset (Dataset): What to load.
+        **options: What is to differ; the order and size of the batches
+            (``batch_sampler``, or ``batch_size`` and ``sampler``) must be
+            among them.
+    """
+    settings = {name: getattr(dataloader, name) for name in SETTINGS}
+    return DataLoader(dataset, **{**settings, **options})

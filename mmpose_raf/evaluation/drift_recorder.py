@@ -1,0 +1,158 @@
+"""Gathers what a report on resolution drift needs beside the metrics."""
+
+import platform
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Dict, List, Sequence
+
+import torch
+from mmengine.evaluator import Evaluator
+
+from .dataset_fingerprint import dataset_fingerprint
+from .drift_gallery import DriftGallery
+from .drift_result import ClientResult, DriftResult, ViewResult
+from .gallery_builder import GalleryBuilder
+from .keypoint_accuracy import KeypointAccuracy
+from .model_cost import count_gflops
+from .multi_resolution_evaluation import MultiResolutionEvaluation, Shown
+from .view import View
+from .view_evaluator import ViewEvaluator, judge_partly
+
+
+@dataclass(frozen=True)
+class HeldOutPart:
+    """The held-out part of a client.
+
+    Args:
+        name (str): Name of the client.
+        view (View): Its own resolution.
+        indices (frozenset[int]): Indices of its samples in the dataset.
+    """
+
+    name: str
+    view: View
+    indices: frozenset
+
+    @property
+    def key(self) -> str:
+        """str: What tells the parts of a client of several sizes apart."""
+        return f'{self.name}-{self.view.name}'
+
+
+class DriftRecorder:
+    """Watches an evaluation: ceiling, keypoints, cost, clients, persons.
+
+    Args:
+        evaluation (MultiResolutionEvaluation): What is watched.
+        parts (list[HeldOutPart]): Held-out parts of the clients, whose views
+            are among the evaluation's.
+        part_evaluator (Evaluator): The evaluation's metrics, built once
+            more, for the parts.
+        threshold (float): See ``keypoint_threshold`` in
+            :class:`DriftResult`.
+        num_persons (int): Persons in the gallery.
+    """
+
+    def __init__(self, evaluation: MultiResolutionEvaluation,
+                 parts: Sequence[HeldOutPart], part_evaluator: Evaluator,
+                 threshold: float, num_persons: int):
+        self.evaluation = evaluation
+        self.parts = parts
+        self.threshold = threshold
+        metainfo = evaluation.dataset.metainfo
+        part_evaluator.dataset_meta = metainfo
+        judge_partly(part_evaluator)
+        self.part_metrics = ViewEvaluator(part_evaluator)
+        keypoints = Evaluator([KeypointAccuracy(threshold, 'bbox')])
+        keypoints.dataset_meta = metainfo
+        self.keypoints = ViewEvaluator(keypoints)
+        self.gallery = GalleryBuilder(metainfo, num_persons)
+        self.laps: Dict[View, List[tuple]] = defaultdict(list)
+
+    def record(self, shown: Shown):
+        """Note a batch of one view."""
+        view, predictions = shown.view, shown.predictions
+        self.laps[view].append((shown.seconds, len(predictions)))
+        self.keypoints.process(view.name, predictions, shown.batch)
+        self.evaluation.evaluator.process(
+            _ceiling_of(view),
+            self.evaluation.predictor.predict_truth(
+                shown.batch['data_samples'], view), shown.batch)
+        self.gallery.add(view.name, shown.batch['inputs'], predictions)
+        for part in self.parts:
+            own = [s for s in predictions if s.sample_index in part.indices]
+            if part.view == view and own:
+                self.part_metrics.process(part.key, own, shown.batch)
+
+    def result(self, name: str) -> DriftResult:
+        """Compute the result of the run of that name.
+
+        The evaluation must have finished.
+        """
+        evaluation = self.evaluation
+        dataset = evaluation.dataset
+        size = len(dataset)
+        metainfo = dataset.metainfo
+        views = [
+            ViewResult(
+                view,
+                _plain(metrics),
+                _plain(
+                    evaluation.evaluator.evaluate(_ceiling_of(view), size)),
+                gflops=count_gflops(evaluation.model, view.model_size),
+                milliseconds=_milliseconds(self.laps[view]),
+                **self.keypoints.evaluate(view.name, size))
+            for view, metrics in evaluation.metrics.items()
+        ]
+        clients = [
+            ClientResult(part.name, part.view, len(part.indices),
+                         self._judge_part(part)) for part in self.parts
+        ]
+        names = metainfo['keypoint_id2name']
+        return DriftResult(
+            name=name,
+            dataset=metainfo['dataset_name'],
+            num_samples=size,
+            fingerprint=dataset_fingerprint(dataset.dataset),
+            key_metric=evaluation.key_metric,
+            rule=evaluation.rule,
+            trained_sizes=evaluation.trained_sizes,
+            keypoint_names=[names[index] for index in sorted(names)],
+            keypoint_threshold=self.threshold,
+            views=views,
+            clients=clients,
+            hardware=_hardware(next(evaluation.model.parameters()).device))
+
+    def _judge_part(self, part: HeldOutPart) -> Dict[str, float]:
+        # Again before each part, for the last one's annotations are there.
+        judge_partly(self.part_metrics.evaluator)
+        return _plain(
+            self.part_metrics.evaluate(part.key, len(part.indices)))
+
+    def build_gallery(self) -> DriftGallery:
+        """Return the first persons in all views."""
+        return self.gallery.build()
+
+
+def _ceiling_of(view: View) -> str:
+    return f'{view.name}-ceiling'
+
+
+def _plain(metrics: Dict) -> Dict[str, float]:
+    """Metrics as plain numbers, for JSON."""
+    return {key: float(value) for key, value in metrics.items()}
+
+
+def _milliseconds(laps: Sequence[tuple]) -> float:
+    """Mean time for one person; the first batch warms up, if there are more.
+    """
+    warm = laps[1:] or laps
+    seconds, samples = map(sum, zip(*warm))
+    return 1000 * seconds / samples
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f'{platform.machine()} CPU, {threads} thread' + 's' * (threads > 1)

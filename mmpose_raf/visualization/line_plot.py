@@ -1,0 +1,114 @@
+"""What the line plots have in common: styles, size axis, legend."""
+
+import textwrap
+from typing import Dict, Iterable, List, Sequence, Tuple
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mmpose_raf.evaluation.view import size_name
+
+Size = Tuple[int, int]
+
+# Okabe and Ito's, without those that are too pale for a line on white and
+# black, which is left to references.
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
+MARKERS = 'osD^vP*X<>phd'
+# Dots are left to references. As many as have no divisor in common with the
+# number of markers, so that the pairs repeat late.
+LINES = ('-', (0, (5, 2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+
+WIDTH = 6.8
+DPI = 150
+# Of the legend, in inches and characters of its font
+LEGEND_FONT = 8.5
+LEGEND_LINE = 0.19
+LEGEND_CHARACTERS = 88
+
+
+def line_style(index: int) -> dict:
+    """Style of the n-th line, told apart in black and white as well."""
+    return dict(color=COLOURS[index % len(COLOURS)],
+                marker=MARKERS[index % len(MARKERS)],
+                linestyle=LINES[index % len(LINES)],
+                markersize=5.5,
+                linewidth=1.4)
+
+
+def plain_text(text: str, width: int = LEGEND_CHARACTERS) -> str:
+    """Text of a user for a picture: wrapped, and no formula.
+
+    Args:
+        text (str): A name.
+        width (int): Characters of a line. Defaults to those of a legend.
+    """
+    lines = textwrap.wrap(text, width) or [text]
+    return '\n'.join(lines).replace('$', r'\$')
+
+
+def set_size_axis(axes: Axes,
+                  sizes: Iterable[Size],
+                  others: Sequence[Tuple[float, str]] = ()):
+    """Make x a logarithmic axis of heights, with ticks named HxW.
+
+    Args:
+        axes (Axes): Where.
+        sizes (set[tuple[int, int]]): Sizes (w, h) that get a tick.
+        others (list[tuple[float, str]]): Places and names of further ticks.
+            Defaults to ().
+    """
+    names: Dict[float, List[str]] = {}
+    for size in sorted(set(sizes)):
+        names.setdefault(size[1], []).append(size_name(size))
+    for place, name in others:
+        names.setdefault(place, []).append(name)
+    axes.set_xscale('log')
+    axes.minorticks_off()
+    axes.set_xticks(list(names),
+                    ['\n'.join(group) for group in names.values()],
+                    rotation=45,
+                    rotation_mode='anchor',
+                    ha='right',
+                    va='center')
+
+
+def mark_trained(axes: Axes, sizes: Iterable[Size]) -> Artist:
+    """Mark sizes with grey bands on a size axis; return one for the legend."""
+    for height in {size[1] for size in sizes}:
+        band = axes.axvspan(0.97 * height,
+                            1.03 * height,
+                            color='0.87',
+                            linewidth=0,
+                            zorder=0)
+    return band
+
+
+def set_percent_limits(axes: Axes):
+    """Keep the margins of a y axis of percentages from going far beyond."""
+    low, high = axes.get_ylim()
+    margin = 0.03 * (high - low)
+    axes.set_ylim(max(low, -margin), min(high, 100 + margin))
+
+
+def add_legend(figure: Figure, handles: Dict[str, Artist]):
+    """Put a legend below the axes and make the figure taller by it.
+
+    Args:
+        figure (Figure): A figure in constrained layout.
+        handles (dict): What stands for each label.
+    """
+    labels = [plain_text(label) for label in handles]
+    longest = max(len(line) for label in labels for line in label.split('\n'))
+    # The sample of the line and the gap take as much as some characters.
+    columns = max(1, min(len(labels), LEGEND_CHARACTERS // (longest + 8)))
+    # Columns are filled one after the other.
+    num_rows = -(-len(labels) // columns)
+    num_lines = num_rows + sum(label.count('\n') for label in labels)
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * num_lines)
+    figure.legend(list(handles.values()),
+                  labels,
+                  loc='outside lower center',
+                  ncols=columns,
+                  fontsize=LEGEND_FONT,
+                  handlelength=4)

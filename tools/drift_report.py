@@ -1,0 +1,86 @@
+"""Put what runs give at many resolutions side by side: tables and pictures.
+
+Each argument is a work dir that holds a drift.json, or such a file. A work
+dir that has none but a checkpoint is evaluated first. Wrong arguments are
+refused in one line, with exit code 2.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Sequence
+
+import mmpose_raf  # noqa: F401  closes gaps before mmpose is imported
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.evaluation.drift_result import FILE_NAME, DriftResult
+from mmpose_raf.visualization import write_report
+
+
+def find_result(path: Path) -> Path:
+    """The result file of an argument; a run without one is evaluated."""
+    if not path.is_dir():
+        return path
+    if (path / FILE_NAME).is_file():
+        return path / FILE_NAME
+    if not (path / 'last_checkpoint').is_file():
+        raise ConfigError(str(path), f'no {FILE_NAME} and no checkpoint',
+                          'give the work dir of a run')
+    from mmpose_raf.engine import evaluate_run  # slow, and rarely needed
+    return evaluate_run(path)
+
+
+def report(arguments: Sequence[Path], names: Sequence[str], out_dir: Path):
+    """Read the results, give them their names, and write the report."""
+    if names and len(names) != len(arguments):
+        raise ConfigError('--names',
+                          f'got {len(names)} for {len(arguments)} results',
+                          'give every result one name, in their order')
+    results, folders = [], {}
+    for index, argument in enumerate(arguments):
+        path = find_result(argument)
+        result = DriftResult.load(path)
+        if names:
+            result.name = names[index]
+        # Beside a file of another name lies what belongs to no one result.
+        if path.name == FILE_NAME:
+            folders[result.name] = path.parent
+        results.append(result)
+    write_report(results, folders, out_dir)
+
+
+def main() -> int:
+    """Run; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('results',
+                        nargs='+',
+                        type=Path,
+                        metavar='RUN_OR_RESULT',
+                        help='a work dir, or a JSON file of one result')
+    parser.add_argument(
+        '-o',
+        '--out-dir',
+        required=True,
+        type=Path,
+        metavar='DIR',
+        help='where the report goes: a new folder or an earlier report')
+    parser.add_argument(
+        '--names',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='names of the results in the report, instead of their own; '
+        'those that differ in -seed<digits> only are put together')
+    arguments = parser.parse_args()
+    try:
+        report(arguments.results, arguments.names, arguments.out_dir)
+    except ConfigError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(f'Report: {arguments.out_dir}/report.md')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

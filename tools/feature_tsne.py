@@ -1,0 +1,271 @@
+"""Show whether a model's features cluster by resolution or by person.
+
+The same persons of the validation data are cropped at several input sizes;
+the backbone's features are scored (silhouette) and drawn (t-SNE). Writes
+feature_tsne.png, feature_tsne.json and feature_tsne.csv.
+"""
+
+import argparse
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmengine.dataset import BaseDataset
+from mmengine.device import get_device
+from mmengine.registry import DATASETS, MODELS, init_default_scope
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+
+import mmpose_raf  # noqa: F401  registers everything
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.evaluation.feature_clusters import Embedding, embed_rows
+from mmpose_raf.evaluation.features import Size, extract_features
+from mmpose_raf.evaluation.view import size_name
+from mmpose_raf.models.ladder import check_backbone_takes
+from mmpose_raf.tables import render_table
+from mmpose_raf.visualization.feature_embedding import plot_feature_embedding
+
+NAME = 'feature_tsne'
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='path of the config')
+    parser.add_argument('checkpoint', help='path of the checkpoint')
+    parser.add_argument(
+        '-o', '--out-dir', required=True, help='where the files go')
+    parser.add_argument(
+        '--input-sizes',
+        nargs='+',
+        metavar='HxW',
+        help='input sizes, e.g. 64x48 128x96 (default: those of the ladder)')
+    parser.add_argument(
+        '--num-persons',
+        type=int,
+        default=40,
+        help='persons, drawn from the validation data (default: 40)')
+    parser.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of the draw and of the t-SNE (default: 0)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='fields of the config to change, key=value')
+    return parser.parse_args()
+
+
+def load_config(path: str, options: dict) -> Config:
+    """Load a config that has a model and validation data."""
+    _check_file('config', path)
+    try:
+        cfg = Config.fromfile(path)
+    except Exception as error:  # a config is a program: it may raise anything
+        raise ConfigError('config', f'{path}: {_describe(error)}',
+                          'mend the config') from None
+    try:
+        cfg.merge_from_dict(options)
+    except (AssertionError, AttributeError, LookupError, TypeError) as error:
+        raise ConfigError('--cfg-options', _describe(error),
+                          'name fields of the config') from None
+    for field in ('model', 'val_dataloader'):
+        if not cfg.get(field):
+            raise ConfigError(field, 'it is missing', 'add it, see configs/')
+    return cfg
+
+
+def load_model(cfg: Config, path: str) -> nn.Module:
+    """Build the model and load all of its weights."""
+    _check_file('checkpoint', path)
+    model = MODELS.build(cfg.model)
+    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    state = isinstance(checkpoint, dict) and checkpoint.get(
+        'state_dict', checkpoint)
+    if not state:
+        raise ConfigError('checkpoint', f'{path} holds no weights',
+                          'give a checkpoint of this config')
+    state = {key.removeprefix('module.'): state[key] for key in state}
+    try:
+        missing, unexpected = model.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        shapes = [
+            line.strip() for line in str(error).splitlines()
+            if 'size mismatch' in line
+        ]
+        problem = shapes[0].rstrip('.') if shapes else _describe(error)
+    else:
+        problem = _describe_keys(missing, 'are missing') or _describe_keys(
+            unexpected, 'are not in the model')
+    if problem:
+        raise ConfigError('checkpoint', f'{path}: {problem}',
+                          'give a checkpoint of this config')
+    return model.to(get_device()).eval()
+
+
+def parse_sizes(texts: Optional[List[str]], model: nn.Module) -> List[Size]:
+    """Sizes (w, h) from HxW, or those of the model's ladder.
+
+    Returns:
+        list[tuple[int, int]]: Different sizes, from low to high.
+    """
+    if texts is None:
+        sizes = list(getattr(model, 'ladder', ()))
+        if not sizes:
+            raise ConfigError('--input-sizes', 'the model has no ladder',
+                              'give sizes as HxW, e.g. 64x48 128x96')
+    else:
+        sizes = [_parse_size(text) for text in texts]
+    for size in sizes:
+        check_backbone_takes(model.backbone, size, '--input-sizes')
+    return sorted(set(sizes))
+
+
+def _parse_size(text: str) -> Size:
+    match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
+    if match is None:
+        raise ConfigError('--input-sizes', f'got {text!r}',
+                          'give height and width as HxW, e.g. 64x48')
+    return int(match[2]), int(match[1])
+
+
+def build_dataset(cfg: Config) -> BaseDataset:
+    """Build the validation data with the annotated persons."""
+    dataset = dict(cfg.val_dataloader.dataset, test_mode=True)
+    # Boxes of a detector come without keypoints.
+    dataset.pop('bbox_file', None)
+    try:
+        return DATASETS.build(dataset)
+    # The latter is how MMPose tells of a missing annotation file.
+    except (FileNotFoundError, AssertionError) as error:
+        raise _missing_data(error) from None
+
+
+def draw_persons(dataset: BaseDataset, number: int, seed: int) -> List[int]:
+    """Draw different persons; return their indices in rising order."""
+    if not 2 <= number <= len(dataset):
+        raise ConfigError(
+            '--num-persons',
+            f'got {number}, and the data has {len(dataset)} persons',
+            f'choose from 2 to {len(dataset)}' if len(dataset) > 1 else
+            'take data with two or more')
+    if seed < 0:
+        raise ConfigError('--seed', f'got {seed}', 'use 0 or more')
+    drawn = np.random.default_rng(seed).choice(
+        len(dataset), number, replace=False)
+    return sorted(drawn.tolist())
+
+
+def write_results(embeddings: Dict[str, Embedding], sizes: List[Size],
+                  persons: List[int], out_dir: Path):
+    """Write picture, scores and points."""
+    names = [size_name(size) for size in sizes]
+    plot_feature_embedding(embeddings, sizes, out_dir / f'{NAME}.png')
+    scores = {
+        kind: dict(
+            rows=len(embedding.rows),
+            silhouette=dict(
+                resolution=embedding.by_resolution,
+                person=embedding.by_person))
+        for kind, embedding in embeddings.items()
+    }
+    (out_dir / f'{NAME}.json').write_text(
+        json.dumps(dict(sizes=names, persons=persons, **scores), indent=2))
+    with open(out_dir / f'{NAME}.csv', 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(['person', 'size', 'kind', 'x', 'y'])
+        for kind, embedding in embeddings.items():
+            rows = embedding.rows
+            for person, size, (x, y) in zip(rows.persons, rows.sizes,
+                                            embedding.points):
+                writer.writerow(
+                    [person, names[size], kind, f'{x:.6g}', f'{y:.6g}'])
+
+
+def make_folder(path: str) -> Path:
+    """Make the folder of the results."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError('--out-dir', _describe(error),
+                          'choose another folder') from None
+    return Path(path)
+
+
+def run(args: argparse.Namespace):
+    """Extract, embed, write and print."""
+    cfg = load_config(args.config, args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    model = load_model(cfg, args.checkpoint)
+    sizes = parse_sizes(args.input_sizes, model)
+    dataset = build_dataset(cfg)
+    persons = draw_persons(dataset, args.num_persons, args.seed)
+    try:
+        features = extract_features(model, dataset, persons, sizes)
+    except FileNotFoundError as error:
+        raise _missing_data(error) from None
+    embeddings = {
+        kind: embed_rows(getattr(features, kind), args.seed)
+        for kind in ('pooled', 'dense')
+    }
+    out_dir = make_folder(args.out_dir)
+    write_results(embeddings, sizes, persons, out_dir)
+    print(
+        render_table(
+            ['features', 'rows', 'by resolution', 'by person'],
+            [[
+                kind,
+                str(len(embedding.rows)),
+                _format(embedding.by_resolution),
+                _format(embedding.by_person)
+            ] for kind, embedding in embeddings.items()]))
+    print(f'Silhouette scores, -1 to 1. Picture: {out_dir / NAME}.png')
+
+
+def _check_file(field: str, path: str):
+    if not Path(path).is_file():
+        raise ConfigError(field, f'no such file: {path}', 'give its path')
+
+
+def _missing_data(error: Exception) -> ConfigError:
+    return ConfigError('val_dataloader.dataset', _describe(error),
+                       'set its paths')
+
+
+def _describe(error: Exception) -> str:
+    """Tell an error of somebody else's code in one line."""
+    return ' '.join(f'{type(error).__name__}: {error}'.split())
+
+
+def _describe_keys(keys: List[str], what: str) -> str:
+    """Tell of keys that do not fit, the first one by name."""
+    return f'{len(keys)} weights {what}, e.g. {keys[0]}' if keys else ''
+
+
+def _format(score: Optional[float]) -> str:
+    return '-' if score is None else f'{score:.3f}'
+
+
+def main() -> int:
+    """Run; return the exit code."""
+    args = parse_args()
+    try:
+        run(args)
+    except ConfigError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
