@@ -38,5 +38,11 @@ custom_hooks = [
             dict(name=name, input_size=size)
             for name, size in zip(('high', 'mid', 'low'), ladder)
         ],
-        partitioner=dict(type='RandomPartitioner'))
+        partitioner=dict(type='RandomPartitioner')),
+    dict(type='FeatureMovementHook')
 ]
+# Sizes of the ladder and others, (w, h).
+test_cfg = dict(
+    type='MultiResolutionTestLoop',
+    input_sizes=[(24, 32), (48, 64), (72, 96), (96, 128), (120, 160),
+                 (144, 192), (192, 256)])

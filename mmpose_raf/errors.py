@@ -20,6 +20,11 @@ class ConfigError(ValueError):
         self.field = field
 
 
+def describe_error(error: Exception) -> str:
+    """Tell an error of somebody else's code in one line."""
+    return ' '.join(f'{type(error).__name__}: {error}'.split())
+
+
 def check_choice(value: str, choices: Sequence[str], field: str) -> str:
     """Return a value if it is one of the choices.
 

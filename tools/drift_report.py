@@ -11,25 +11,25 @@ from pathlib import Path
 from typing import Sequence
 
 import mmpose_raf  # noqa: F401  closes gaps before mmpose is imported
+from mmpose_raf.engine import evaluate_run
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.drift_result import FILE_NAME, DriftResult
+from mmpose_raf.evaluation.view import parse_size
 from mmpose_raf.visualization import write_report
 
 
-def find_result(path: Path) -> Path:
+def find_result(path: Path, input_sizes: Sequence[str]) -> Path:
     """The result file of an argument; a run without one is evaluated."""
     if not path.is_dir():
         return path
     if (path / FILE_NAME).is_file():
         return path / FILE_NAME
-    if not (path / 'last_checkpoint').is_file():
-        raise ConfigError(str(path), f'no {FILE_NAME} and no checkpoint',
-                          'give the work dir of a run')
-    from mmpose_raf.engine import evaluate_run  # slow, and rarely needed
-    return evaluate_run(path)
+    return evaluate_run(
+        path, [parse_size(text, '--input-sizes') for text in input_sizes])
 
 
-def report(arguments: Sequence[Path], names: Sequence[str], out_dir: Path):
+def report(arguments: Sequence[Path], names: Sequence[str],
+           input_sizes: Sequence[str], out_dir: Path):
     """Read the results, give them their names, and write the report."""
     if names and len(names) != len(arguments):
         raise ConfigError('--names',
@@ -37,7 +37,7 @@ def report(arguments: Sequence[Path], names: Sequence[str], out_dir: Path):
                           'give every result one name, in their order')
     results, folders = [], {}
     for index, argument in enumerate(arguments):
-        path = find_result(argument)
+        path = find_result(argument, input_sizes)
         result = DriftResult.load(path)
         if names:
             result.name = names[index]
@@ -72,9 +72,17 @@ def main() -> int:
         metavar='NAME',
         help='names of the results in the report, instead of their own; '
         'those that differ in -seed<digits> only are put together')
+    parser.add_argument(
+        '--input-sizes',
+        nargs='+',
+        default=[],
+        metavar='HxW',
+        help='sizes at which runs without a result are evaluated, e.g. '
+        '64x48 128x96 (default: those of their config)')
     arguments = parser.parse_args()
     try:
-        report(arguments.results, arguments.names, arguments.out_dir)
+        report(arguments.results, arguments.names, arguments.input_sizes,
+               arguments.out_dir)
     except ConfigError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

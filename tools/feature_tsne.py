@@ -8,7 +8,6 @@ feature_tsne.png, feature_tsne.json and feature_tsne.csv.
 import argparse
 import csv
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Dict, List, Optional
@@ -18,15 +17,16 @@ from mmengine.config import Config, DictAction
 from mmengine.dataset import BaseDataset
 from mmengine.device import get_device
 from mmengine.registry import DATASETS, MODELS, init_default_scope
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 import mmpose_raf  # noqa: F401  registers everything
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.config_file import merge_options, read_config
+from mmpose_raf.errors import ConfigError, describe_error
 from mmpose_raf.evaluation.feature_clusters import Embedding, embed_rows
 from mmpose_raf.evaluation.features import Size, extract_features
-from mmpose_raf.evaluation.view import size_name
+from mmpose_raf.evaluation.view import parse_size, size_name
 from mmpose_raf.models.ladder import check_backbone_takes
+from mmpose_raf.models.model_checkpoint import load_weights
 from mmpose_raf.tables import render_table
 from mmpose_raf.visualization.feature_embedding import plot_feature_embedding
 
@@ -68,17 +68,8 @@ def parse_args() -> argparse.Namespace:
 
 def load_config(path: str, options: dict) -> Config:
     """Load a config that has a model and validation data."""
-    _check_file('config', path)
-    try:
-        cfg = Config.fromfile(path)
-    except Exception as error:  # a config is a program: it may raise anything
-        raise ConfigError('config', f'{path}: {_describe(error)}',
-                          'mend the config') from None
-    try:
-        cfg.merge_from_dict(options)
-    except (AssertionError, AttributeError, LookupError, TypeError) as error:
-        raise ConfigError('--cfg-options', _describe(error),
-                          'name fields of the config') from None
+    cfg = read_config(path)
+    merge_options(cfg, options, '--cfg-options')
     for field in ('model', 'val_dataloader'):
         if not cfg.get(field):
             raise ConfigError(field, 'it is missing', 'add it, see configs/')
@@ -87,29 +78,8 @@ def load_config(path: str, options: dict) -> Config:
 
 def load_model(cfg: Config, path: str) -> nn.Module:
     """Build the model and load all of its weights."""
-    _check_file('checkpoint', path)
     model = MODELS.build(cfg.model)
-    checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    state = isinstance(checkpoint, dict) and checkpoint.get(
-        'state_dict', checkpoint)
-    if not state:
-        raise ConfigError('checkpoint', f'{path} holds no weights',
-                          'give a checkpoint of this config')
-    state = {key.removeprefix('module.'): state[key] for key in state}
-    try:
-        missing, unexpected = model.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        shapes = [
-            line.strip() for line in str(error).splitlines()
-            if 'size mismatch' in line
-        ]
-        problem = shapes[0].rstrip('.') if shapes else _describe(error)
-    else:
-        problem = _describe_keys(missing, 'are missing') or _describe_keys(
-            unexpected, 'are not in the model')
-    if problem:
-        raise ConfigError('checkpoint', f'{path}: {problem}',
-                          'give a checkpoint of this config')
+    load_weights(model, path)
     return model.to(get_device()).eval()
 
 
@@ -125,18 +95,10 @@ def parse_sizes(texts: Optional[List[str]], model: nn.Module) -> List[Size]:
             raise ConfigError('--input-sizes', 'the model has no ladder',
                               'give sizes as HxW, e.g. 64x48 128x96')
     else:
-        sizes = [_parse_size(text) for text in texts]
+        sizes = [parse_size(text, '--input-sizes') for text in texts]
     for size in sizes:
         check_backbone_takes(model.backbone, size, '--input-sizes')
     return sorted(set(sizes))
-
-
-def _parse_size(text: str) -> Size:
-    match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
-    if match is None:
-        raise ConfigError('--input-sizes', f'got {text!r}',
-                          'give height and width as HxW, e.g. 64x48')
-    return int(match[2]), int(match[1])
 
 
 def build_dataset(cfg: Config) -> BaseDataset:
@@ -197,7 +159,7 @@ def make_folder(path: str) -> Path:
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError('--out-dir', _describe(error),
+        raise ConfigError('--out-dir', describe_error(error),
                           'choose another folder') from None
     return Path(path)
 
@@ -232,24 +194,9 @@ def run(args: argparse.Namespace):
     print(f'Silhouette scores, -1 to 1. Picture: {out_dir / NAME}.png')
 
 
-def _check_file(field: str, path: str):
-    if not Path(path).is_file():
-        raise ConfigError(field, f'no such file: {path}', 'give its path')
-
-
 def _missing_data(error: Exception) -> ConfigError:
-    return ConfigError('val_dataloader.dataset', _describe(error),
+    return ConfigError('val_dataloader.dataset', describe_error(error),
                        'set its paths')
-
-
-def _describe(error: Exception) -> str:
-    """Tell an error of somebody else's code in one line."""
-    return ' '.join(f'{type(error).__name__}: {error}'.split())
-
-
-def _describe_keys(keys: List[str], what: str) -> str:
-    """Tell of keys that do not fit, the first one by name."""
-    return f'{len(keys)} weights {what}, e.g. {keys[0]}' if keys else ''
 
 
 def _format(score: Optional[float]) -> str:

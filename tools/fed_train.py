@@ -13,8 +13,9 @@ import mmpose
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmpose_raf.config_file import read_config
 from mmpose_raf.engine.preflight import check_run
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.errors import ConfigError, describe_error
 
 
 def stock_train() -> dict:
@@ -29,29 +30,16 @@ def stock_train() -> dict:
 def load_config(train: dict) -> Config:
     """Load the config and merge the command line into it."""
     args = train['parse_args']()
-    if not Path(args.config).is_file():
-        raise ConfigError('config', f'no such file: {args.config}',
-                          'give the path of a config, e.g. '
-                          'configs/raf_vitpose_b.py')
-    try:
-        cfg = Config.fromfile(args.config)
-    except Exception as error:  # a config is a program: it may raise anything
-        raise ConfigError('config', f'{args.config}: {describe(error)}',
-                          'mend the config') from None
+    cfg = read_config(args.config)
     try:
         cfg = train['merge_args'](cfg, args)
     except (AssertionError, AttributeError, LookupError, TypeError) as error:
-        raise ConfigError('options', describe(error),
+        raise ConfigError('options', describe_error(error),
                           'see MMPose\'s train.py --help') from None
     cfg.setdefault('custom_imports', dict(imports=[]))
     if 'mmpose_raf' not in cfg.custom_imports['imports']:
         cfg.custom_imports['imports'].append('mmpose_raf')
     return cfg
-
-
-def describe(error: Exception) -> str:
-    """Tell an error of somebody else's code in one line."""
-    return ' '.join(f'{type(error).__name__}: {error}'.split())
 
 
 def main() -> int:

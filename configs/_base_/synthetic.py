@@ -35,7 +35,13 @@ val_dataloader = dict(
         num_samples=200,
         seed=1,
         pipeline=val_pipeline))
-test_dataloader = val_dataloader
+test_dataloader = dict(
+    num_workers=1,
+    dataset=dict(
+        type='SyntheticPoseDataset',
+        num_samples=500,
+        seed=2,
+        pipeline=val_pipeline))
 
 val_evaluator = dict(type='PCKAccuracy', thr=0.1, norm_item='bbox')
 test_evaluator = val_evaluator

@@ -2,6 +2,7 @@
 
 from mmpose_raf.federation import FedAvg
 from mmpose_raf.registry import AGGREGATORS
+from .evaluate_run import evaluate_run
 from .feature_movement_hook import FeatureMovementHook
 from .federated_hook import FederatedHook
 from .layer_decay import ViTLayerDecayOptimWrapperConstructor
@@ -13,5 +14,5 @@ AGGREGATORS.register_module(module=FedAvg)
 
 __all__ = [
     'FeatureMovementHook', 'FederatedHook', 'MultiResolutionTestLoop',
-    'MultiResolutionValLoop', 'ViTLayerDecayOptimWrapperConstructor'
+    'MultiResolutionValLoop', 'ViTLayerDecayOptimWrapperConstructor', 'evaluate_run'
 ]

@@ -16,7 +16,8 @@ from mmpose_raf.datasets.partitioners import (describe_partition,
                                               partition_fingerprint)
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import ClientUpdate
-from mmpose_raf.federation.state_math import clone_state, copy_state
+from mmpose_raf.federation.state_math import (clone_state, compare_updates,
+                                              copy_state)
 from mmpose_raf.models.ladder import check_backbone_takes
 from mmpose_raf.registry import AGGREGATORS, PARTITIONERS
 from .client_switch import ClientSwitch
@@ -255,6 +256,7 @@ class FederatedHook(Hook):
         """Aggregate: the round's updates become the global weights."""
         self._finish_client(runner)
         self._progress.close()
+        self._compare_updates()
         self._global_state = self.aggregator.aggregate(self._global_state,
                                                        self._updates)
         copy_state(self._global_state, self._model.state_dict())
@@ -264,6 +266,19 @@ class FederatedHook(Hook):
         self._switch.end_round(participants)
         log_round(runner, self.clients, self._updates)
         self._updates = []
+
+    def _compare_updates(self):
+        """Note how far each client went, and whether in one direction.
+
+        Drift is thus seen while it happens.
+        """
+        norms, cosines = compare_updates(
+            self._global_state, [update.state for update in self._updates],
+            [name for name, _ in self._model.named_parameters()])
+        for update, norm, cosine in zip(self._updates, norms, cosines):
+            update.metrics['update_norm'] = norm
+            if len(self._updates) > 1:
+                update.metrics['update_cosine'] = cosine
 
     def _share_buffers(self, runner):
         """Give the global buffers to EMA models that copy the model's.

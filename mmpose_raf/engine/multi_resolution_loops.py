@@ -19,7 +19,7 @@ from mmpose_raf.evaluation.drift_result import FILE_NAME, GALLERY_NAME
 from mmpose_raf.evaluation.multi_resolution_evaluation import (
     MultiResolutionEvaluation, Shown)
 from mmpose_raf.evaluation.view import View, list_views
-from mmpose_raf.models.ladder import levels_below
+from mmpose_raf.models.ladder import levels_of
 from .dataloaders import rebuild_dataloader
 from .federated_hook import FederatedHook
 
@@ -278,4 +278,4 @@ def find_trained_sizes(hooks: Sequence, model: nn.Module) -> List[Size]:
         natives = ladder[:1] or [tuple(model.head.decoder.input_size)]
     return list(
         dict.fromkeys(size for native in natives
-                      for size in levels_below(ladder, native)))
+                      for size in levels_of(ladder, native)))

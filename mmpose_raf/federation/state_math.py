@@ -1,6 +1,7 @@
 """Arithmetic on state dicts: the one place where it is done."""
 
-from typing import Dict, Sequence
+import math
+from typing import Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -60,6 +61,44 @@ def average_states(states: Sequence[State], weights: Sequence[float]) -> State:
             stacked = torch.stack([state[key] for state in states])
             result[key] = stacked.amax(0)
     return {key: result[key] for key in first}
+
+
+def compare_updates(reference: State, states: Sequence[State],
+                    keys: Sequence[str]) -> Tuple[List[float], List[float]]:
+    """Lengths and directions of updates, w_k - w.
+
+    The work grows with the number of states, not with its square: the mean
+    cosine with the others is the dot product with the sum of their unit
+    vectors.
+
+    Args:
+        reference (dict[str, Tensor]): What all started from, w.
+        states (list[dict[str, Tensor]]): Where each went, w_k.
+        keys (list[str]): The entries that count, e.g. the parameters.
+
+    Returns:
+        tuple[list[float], list[float]]: L2 norm of each update, and its mean
+        cosine with the others, in [-1, 1]; NaN if there is no other or the
+        update is zero.
+    """
+    updates = [
+        torch._foreach_sub([_at_least_float32(state[key]) for key in keys],
+                           [_at_least_float32(reference[key])
+                            for key in keys]) for state in states
+    ]
+    # Of the norms of the tensors, the norm: the same as of all entries.
+    norms = [
+        torch.stack(torch._foreach_norm(update)).norm() for update in updates
+    ]
+    total = [torch.zeros_like(tensor) for tensor in updates[0]]
+    for update, norm in zip(updates, norms):
+        torch._foreach_mul_(update, (1 / norm).item())
+        torch._foreach_add_(total, update)
+    others = len(states) - 1
+    cosines = [(sum(torch.dot(a.flatten(), b.flatten())
+                    for a, b in zip(update, total)).item() - 1) /
+               others if others else math.nan for update in updates]
+    return [norm.item() for norm in norms], cosines
 
 
 def _at_least_float32(tensor: Tensor) -> Tensor:

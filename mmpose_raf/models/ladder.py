@@ -59,19 +59,24 @@ def check_ladder(ladder: Sequence[Size], field: str = 'ladder') -> List[Size]:
     return sorted({tuple(size) for size in ladder}, reverse=True)
 
 
-def levels_below(ladder: Sequence[Size], native: Size) -> List[Size]:
-    """Levels that a client trains on, from its native size downwards.
+def levels_of(ladder: Sequence[Size],
+              native: Size,
+              upward: bool = False) -> List[Size]:
+    """Levels that a client trains on, from high to low.
 
     Args:
         ladder (list[tuple[int, int]]): All sizes (w, h).
         native (tuple[int, int]): Native input size (w, h) of the client. It
-            is the highest level even where the ladder lacks it.
+            is a level even where the ladder lacks it.
+        upward (bool): Whether levels above the native size are among them,
+            to which the image is enlarged. Defaults to False.
     """
-    lower = [
-        size for size in ladder
-        if size != native and size[0] <= native[0] and size[1] <= native[1]
-    ]
-    return [native, *sorted(lower, reverse=True)]
+    levels = {native} | {
+        size
+        for size in ladder
+        if upward or (size[0] <= native[0] and size[1] <= native[1])
+    }
+    return sorted(levels, reverse=True)
 
 
 def weigh_levels(levels: Sequence[Size], rule: str) -> List[float]:

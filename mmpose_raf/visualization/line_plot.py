@@ -25,6 +25,8 @@ DPI = 150
 LEGEND_FONT = 8.5
 LEGEND_LINE = 0.19
 LEGEND_CHARACTERS = 88
+# Of a title, which is centred on the axes
+TITLE_CHARACTERS = 68
 
 
 def line_style(index: int) -> dict:

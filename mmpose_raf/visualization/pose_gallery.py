@@ -48,7 +48,7 @@ def draw_pose_gallery(gallery: DriftGallery,
         kind = 'trained' if view.name in trained_names else 'unseen'
         grid[0, column].set_title('\n'.join([*_title(view.name), kind]),
                                   fontsize=9)
-    _add_legend(figure, score_thr)
+    _add_legend(figure, score_thr, has_links=len(gallery.skeleton) > 0)
     figure.savefig(path, dpi=DPI)
 
 
@@ -106,11 +106,16 @@ def _title(name: str) -> list:
     return [size, *textwrap.wrap(' '.join(words), 14)]
 
 
-def _add_legend(figure: Figure, score_thr: float):
+def _add_legend(figure: Figure, score_thr: float, has_links: bool):
+    line = '-' if has_links else 'none'
     figure.legend([
-        Line2D([], [], color=COLOURS[0], linewidth=3, marker='o',
-               markersize=4),
-        Line2D([], [], marker='.', markersize=3, **TRUTH)
+        Line2D([], [],
+               color=COLOURS[0],
+               linewidth=3,
+               linestyle=line,
+               marker='o',
+               markersize=4.5),
+        Line2D([], [], linestyle=line, marker='.', markersize=3, **TRUTH)
     ], [f'predicted, score ≥ {score_thr:g}', 'annotated'],
                   loc='outside lower center',
                   ncols=2,

@@ -18,8 +18,8 @@ PANELS = dict(loss='loss, mean of the round',
               update_cosine='mean cosine with the\nothers\' updates')
 MOVEMENT_LABEL = 'relative movement of the\nbackbone\'s features'
 # Label and style of each quantity of the features
-MOVEMENTS = dict(moved=('features, in a round', dict(marker='o',
-                                                     linestyle=':')),
+MOVEMENTS = dict(moved=('features, since the last point',
+                        dict(marker='o', linestyle=':')),
                  from_start=('features, since the start',
                              dict(marker='s', linestyle='--')))
 # Markers on a line of many rounds

@@ -8,8 +8,8 @@ from mmpose_raf.evaluation.drift_group import size_order
 from mmpose_raf.evaluation.drift_result import DriftResult
 from mmpose_raf.evaluation.metric_scale import scale_of
 from mmpose_raf.evaluation.view import size_name
-from .line_plot import (DPI, WIDTH, add_legend, line_style, plain_text,
-                        set_percent_limits, set_size_axis)
+from .line_plot import (DPI, TITLE_CHARACTERS, WIDTH, add_legend, line_style,
+                        plain_text, set_percent_limits, set_size_axis)
 
 
 def plot_upsampling(result: DriftResult, path: Path):
@@ -66,7 +66,7 @@ def plot_upsampling(result: DriftResult, path: Path):
     axes.margins(x=0.1)
     if scale.is_percent:
         set_percent_limits(axes)
-    axes.set_title(plain_text(result.name), fontsize=10)
+    axes.set_title(plain_text(result.name, TITLE_CHARACTERS), fontsize=10)
     axes.set_xlabel('size of the crop, height x width in pixels')
     axes.set_ylabel(scale.label)
     axes.grid(axis='y', color='0.9')

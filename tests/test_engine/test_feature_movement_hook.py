@@ -12,7 +12,7 @@ from mmengine.registry import HOOKS
 
 from mmpose_raf.engine import FeatureMovementHook
 from mmpose_raf.errors import ConfigError
-from tests.toy import (SIZES, Witness, assert_states_equal, hook_of, run,
+from tests.toy import (Witness, assert_states_equal, hook_of, run,
                        toy_clients, toy_config, toy_dataset)
 
 HOOK = dict(type='FeatureMovementHook', num_samples=3)

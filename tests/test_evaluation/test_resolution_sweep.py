@@ -1,6 +1,5 @@
 """A sweep against MMPose's own evaluation of one size."""
 
-import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
@@ -9,7 +8,6 @@ from mmengine.runner import Runner
 
 import mmpose_raf  # noqa: F401
 from mmpose_raf.evaluation import ResolutionSweep
-from mmpose_raf.visualization import draw_pose_gallery, plot_resolution_curve
 
 METRIC = dict(type='PCKAccuracy', thr=0.3, norm_item='bbox')
 
@@ -91,25 +89,3 @@ def test_predictions_are_of_the_asked_samples_and_size(model):
     assert [sample.id for sample in samples] == [
         sweep.dataset.get_data_info(index)['id'] for index in (4, 1)
     ]
-
-
-def test_pictures_show_every_size(model, tmp_path):
-    sweep = ResolutionSweep(dataset((48, 64)), METRIC, batch_size=4)
-    sizes = [(48, 64), (96, 128)]
-    draw_pose_gallery(
-        {size: sweep.predict(model, size, [0, 1])
-         for size in sizes},
-        sweep.dataset.metainfo,
-        trained_sizes=sizes[:1],
-        path=tmp_path / 'gallery.png',
-        score_thr=-np.inf)
-    plot_resolution_curve(
-        dict(a={(48, 64): 0.2, (96, 128): 0.5}, b={(48, 64): 0.1}),
-        trained_sizes=sizes[:1],
-        metric='PCK',
-        path=tmp_path / 'curve.png')
-    import cv2
-    gallery = cv2.imread(str(tmp_path / 'gallery.png'))
-    curve = cv2.imread(str(tmp_path / 'curve.png'))
-    # A picture of nothing has one grey level.
-    assert gallery.std() > 10 and curve.std() > 10

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mmpose_raf.federation.state_math import (average_states, clone_state,
+                                              compare_updates,
                                               copy_state)
 
 
@@ -164,3 +165,53 @@ def test_copy_between_precisions():
     copy_state(source, target)
     assert target['w'].dtype == torch.float32
     assert target['w'].tolist() == [1.5, -2.]
+
+
+def flat(state, keys):
+    return np.concatenate(
+        [state[key].double().numpy().ravel() for key in keys])
+
+
+@pytest.mark.parametrize('count', [2, 3, 5])
+def test_updates_compared_pair_by_pair(count):
+    reference = random_model(9).state_dict()
+    states = [random_model(seed).state_dict() for seed in range(count)]
+    keys = [name for name, _ in random_model(0).named_parameters()]
+    before = copy.deepcopy(states)
+    norms, cosines = compare_updates(reference, states, keys)
+
+    updates = [flat(state, keys) - flat(reference, keys) for state in states]
+    units = [update / np.linalg.norm(update) for update in updates]
+    np.testing.assert_allclose(norms,
+                               [np.linalg.norm(update) for update in updates],
+                               rtol=1e-6)
+    for i, cosine in enumerate(cosines):
+        pairs = [units[i] @ units[j] for j in range(count) if j != i]
+        assert cosine == pytest.approx(np.mean(pairs), abs=1e-6)
+    for state, old in zip(states, before):
+        assert all(torch.equal(state[key], old[key]) for key in state)
+
+
+def test_opposite_updates_have_cosine_minus_one():
+    zero = dict(w=torch.zeros(4))
+    step = torch.tensor([3., 0., 4., 0.])
+    norms, cosines = compare_updates(zero, [dict(w=step), dict(w=-2 * step)],
+                                     ['w'])
+    assert norms == [5., 10.]
+    assert cosines == pytest.approx([-1, -1])
+
+
+def test_an_update_alone_or_of_zero_length_has_no_cosine():
+    zero = dict(w=torch.zeros(4))
+    step = dict(w=torch.ones(4))
+    norms, cosines = compare_updates(zero, [step], ['w'])
+    assert norms == [2.] and np.isnan(cosines[0])
+    norms, cosines = compare_updates(zero, [step, zero], ['w'])
+    assert norms == [2., 0.] and np.isnan(cosines).all()
+
+
+def test_half_precision_is_compared_in_float32():
+    reference = dict(w=torch.full((4, ), 300., dtype=torch.float16))
+    state = dict(w=torch.full((4, ), -300., dtype=torch.float16))
+    norms, _ = compare_updates(reference, [state], ['w'])
+    assert norms == [1200.]  # its square is beyond float16

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
 
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.models.ladder import (check_ladder, levels_below, resample,
+from mmpose_raf.models.ladder import (check_ladder, levels_of, resample,
                                       resize_keypoints)
 
 HIGH, MID, LOW = (192, 256), (144, 192), (96, 128)
@@ -38,9 +38,9 @@ def sample(image, points):
         # wider than some levels, but not as high
         ((256, 160), [(256, 160), LOW]),
     ])
-def test_levels_below(native, levels):
-    assert levels_below(LADDER, native) == levels
-    assert levels_below(LADDER[::-1], native) == levels
+def test_levels_of(native, levels):
+    assert levels_of(LADDER, native) == levels
+    assert levels_of(LADDER[::-1], native) == levels
 
 
 @pytest.mark.parametrize('ladder', [

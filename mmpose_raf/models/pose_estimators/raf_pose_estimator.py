@@ -15,7 +15,7 @@ from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.heatmap_accuracy import heatmap_accuracy
 from mmpose_raf.models.heatmap_targets import encode_batch
 from mmpose_raf.models.ladder import (LEVEL_WEIGHTS, check_backbone_takes,
-                                      check_ladder, levels_below, resample,
+                                      check_ladder, levels_of, resample,
                                       resize_keypoints, weigh_levels)
 
 LEVELS = ('all', 'one')
@@ -50,6 +50,9 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             same task loss in the mean, at the cost of training without a
             ladder. Distillation needs two levels of a batch and thus
             ``'all'``. Defaults to ``'all'``.
+        upward (bool): Whether the ladder's levels above the native size are
+            trained as well, on the enlarged image; as published, they are
+            not. Defaults to False.
         **kwargs: As in ``TopdownPoseEstimator``.
 
     Raises:
@@ -63,11 +66,13 @@ class RAFPoseEstimator(TopdownPoseEstimator):
                      type='MultiResolutionDistillLoss'),
                  level_weights: str = 'uniform',
                  levels: str = 'all',
+                 upward: bool = False,
                  **kwargs):
         super().__init__(**kwargs)
         self.ladder = check_ladder(ladder, 'model.ladder')
         self.level_weights = check_choice(level_weights, LEVEL_WEIGHTS,
                                           'model.level_weights')
+        self.upward = upward
         self.levels = check_choice(levels, LEVELS, 'model.levels')
         if levels == 'one' and distill:
             raise ConfigError('model.distill',
@@ -106,7 +111,7 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             are, for the log; ``acc_pose`` of the highest level trained.
         """
         native = (inputs.shape[-1], inputs.shape[-2])
-        levels = levels_below(self.ladder, native)
+        levels = levels_of(self.ladder, native, self.upward)
         shares = weigh_levels(levels, self.level_weights)
         if self.levels == 'one':
             drawn = torch.multinomial(torch.tensor(shares), 1).item()

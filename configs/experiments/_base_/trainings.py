@@ -1,0 +1,32 @@
+# Ways of local training, from plain FedAvg to RAF. Fields are replaced, not
+# merged. Sigma 'pixel' is the same in every heatmap, 'relative' the same in
+# the image.
+trainings = dict(
+    # The native size alone: what a plain federation does.
+    fedavg_pixel={
+        'model.ladder': [],
+        'model.distill': None,
+        'model.head.sigma_mode': 'pixel'
+    },
+    fedavg={
+        'model.ladder': [],
+        'model.distill': None,
+        'model.head.sigma_mode': 'relative'
+    },
+    # The ladder without distillation: multi-resolution augmentation.
+    ladder={
+        'model.distill': None,
+        'model.level_weights': 'uniform',
+        'model.head.sigma_mode': 'relative'
+    },
+    ladder_area={
+        'model.distill': None,
+        'model.level_weights': 'area',
+        'model.head.sigma_mode': 'relative'
+    },
+    # RAF as published.
+    paper={
+        'model.distill': dict(type='MultiResolutionDistillLoss'),
+        'model.level_weights': 'uniform',
+        'model.head.sigma_mode': 'pixel'
+    })

@@ -1,0 +1,13 @@
+# Ways of local training in the federation of three clients (high, mid, low):
+#   python tools/run_experiments.py configs/experiments/synthetic_headline.py
+_base_ = ['_base_/trainings.py', '_base_/synthetic_sizes.py']
+
+base = '../raf_demo.py'
+seeds = [0, 1, 2]
+axes = dict(
+    training=dict(
+        fedavg={{_base_.trainings.fedavg}},
+        paper={{_base_.trainings.paper}},
+        fedavg_pixel={{_base_.trainings.fedavg_pixel}},
+        ladder={{_base_.trainings.ladder}},
+        ladder_area={{_base_.trainings.ladder_area}}))

@@ -1,0 +1,76 @@
+"""Evaluates a run that is already there."""
+
+from pathlib import Path
+from typing import Optional, Sequence, Tuple
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmpose_raf.config_file import read_config
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.evaluation.drift_result import FILE_NAME
+from mmpose_raf.models.model_checkpoint import load_weights
+
+LOOP = 'MultiResolutionTestLoop'
+
+
+def evaluate_run(work_dir: Path,
+                 input_sizes: Optional[Sequence[Tuple[int, int]]] = None
+                 ) -> Path:
+    """Evaluate the last checkpoint of a work dir at many resolutions.
+
+    Args:
+        work_dir (Path): Work dir with the config that MMEngine has put
+            there.
+        input_sizes (list[tuple[int, int]], optional): Sizes (w, h) in
+            pixels. Defaults to None: those of the config's
+            ``MultiResolutionTestLoop``.
+
+    Returns:
+        Path: The result's file.
+
+    Raises:
+        ConfigError: If the folder is no work dir of a run, or no sizes are
+            known.
+    """
+    checkpoint = _last_checkpoint(work_dir)
+    cfg = read_config(_find_config(work_dir), str(work_dir))
+    if input_sizes:
+        cfg.test_cfg = dict(type=LOOP, input_sizes=list(input_sizes))
+    elif (cfg.get('test_cfg') or {}).get('type') != LOOP:
+        raise ConfigError(
+            '--input-sizes', f'the config in {work_dir} tests at one size',
+            'give sizes as HxW, e.g. 64x48 128x96 256x192')
+    cfg.work_dir = str(work_dir)
+    cfg.resume, cfg.load_from = False, None
+    runner = Runner.from_cfg(_without_training(cfg))
+    load_weights(runner.model, checkpoint, 'last_checkpoint')
+    runner.test()
+    return work_dir / FILE_NAME
+
+
+def _last_checkpoint(work_dir: Path) -> Path:
+    note = work_dir / 'last_checkpoint'
+    if not note.is_file():
+        raise ConfigError(str(work_dir), f'no {FILE_NAME} and no checkpoint',
+                          'give the work dir of a run')
+    path = Path(note.read_text().strip())
+    # The folder may have been moved since.
+    return path if path.is_file() else work_dir / path.name
+
+
+def _find_config(work_dir: Path) -> Path:
+    configs = sorted(work_dir.glob('*.py'))
+    if len(configs) != 1:
+        raise ConfigError(
+            str(work_dir), f'it holds {len(configs)} configs',
+            'leave there the one that the run was trained with')
+    return configs[0]
+
+
+def _without_training(cfg: Config) -> Config:
+    for key in ('train_cfg', 'train_dataloader', 'optim_wrapper',
+                'param_scheduler', 'val_cfg', 'val_dataloader',
+                'val_evaluator'):
+        cfg.pop(key, None)
+    return cfg

@@ -1,0 +1,106 @@
+"""The report's command line: which results it takes and what it refuses."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmpose_raf import engine
+from tests.test_evaluation.drift_results import (HIGH, LOW, make_result,
+                                                 write_log)
+
+SCRIPT = Path(__file__).parents[2] / 'tools/drift_report.py'
+
+
+@pytest.fixture
+def main(monkeypatch, tmp_path):
+    """Call the tool's main() in a folder; return its exit code."""
+    spec = importlib.util.spec_from_file_location('drift_report', SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *arguments])
+        return module.main()
+
+    return call
+
+
+def make_run(folder, name, value):
+    folder.mkdir()
+    make_result(name, {LOW: value, HIGH: value}).save(folder / 'drift.json')
+    write_log(folder, '20260101_000000', [{
+        'near/loss': 0.5,
+        'near/seconds': 1,
+        'step': 1
+    }])
+
+
+def names_in(path):
+    return [tree['name'] for tree in json.loads(path.read_text())]
+
+
+def test_work_dirs_and_files_side_by_side(main, tmp_path, capsys):
+    make_run(tmp_path / 'run', 'raf', 0.5)
+    make_run(tmp_path / 'other', 'fedavg', 0.25)
+    (tmp_path / 'other/drift.json').rename(tmp_path / 'other/copy.json')
+    assert main('run', 'other/copy.json', '-o', 'out') == 0
+    assert capsys.readouterr().out == 'Report: out/report.md\n'
+    assert names_in(tmp_path / 'out/results.json') == ['raf', 'fedavg']
+    # The log belongs to the result whose file has the usual name.
+    assert [path.name for path in (tmp_path / 'out').glob('*-training.png')
+            ] == ['raf-training.png']
+
+
+def test_names_replace_those_of_the_results(main, tmp_path):
+    make_run(tmp_path / 'a', 'raf', 0.5)
+    make_run(tmp_path / 'b', 'raf', 0.6)
+    assert main('a', 'b/drift.json', '-o', 'out', '--names', 'x-seed0',
+                'x-seed1') == 0
+    assert names_in(tmp_path / 'out/results.json') == ['x-seed0', 'x-seed1']
+    assert '| x | 55.0 ± 7.1 † |' in (tmp_path / 'out/report.md').read_text(
+        encoding='utf-8')
+    assert (tmp_path / 'out/x-seed1-training.png').is_file()
+
+
+def test_a_run_without_a_result_is_evaluated(main, tmp_path, monkeypatch):
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    (folder / 'last_checkpoint').write_text('epoch_1.pth')
+
+    def evaluate_run(path):
+        make_result('evaluated', {LOW: 0.5}).save(path / 'drift.json')
+        return path / 'drift.json'
+
+    monkeypatch.setattr(engine, 'evaluate_run', evaluate_run, raising=False)
+    assert main('run', '-o', 'out') == 0
+    assert names_in(tmp_path / 'out/results.json') == ['evaluated']
+
+
+@pytest.mark.parametrize('arguments, words', [
+    (['empty'], 'empty: no drift.json and no checkpoint'),
+    (['missing.json'], 'missing.json: No such file'),
+    (['text.json'], 'text.json: it is no JSON'),
+    (['run', 'run'], 'names: two results are named \'raf\''),
+    (['run', '--names', 'a', 'b'], '--names: got 2 for 1 results'),
+    (['faces.json', 'run'], 'dataset: \'f\' and \'raf\' are of different'),
+])
+def test_refused_in_one_line(main, tmp_path, capsys, arguments, words):
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'text.json').write_text('text')
+    make_run(tmp_path / 'run', 'raf', 0.5)
+    make_result('f', {LOW: 0.5}, dataset='faces').save(tmp_path / 'faces.json')
+    assert main(*arguments, '-o', 'out') == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(f'error: {words}')
+    assert err.count('\n') == 1 and not out
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_folder_that_is_no_report_is_refused(main, tmp_path, capsys):
+    make_run(tmp_path / 'run', 'raf', 0.5)
+    assert main('run', '-o', 'run') == 2
+    assert 'run: it holds other files' in capsys.readouterr().err

@@ -1,0 +1,92 @@
+"""Run a set of experiments and report on it.
+
+Each experiment is trained and then tested at many resolutions. What is done
+is skipped and what was interrupted continues, so that the same command can be
+given again at any time. The report is written anew from all that is done.
+"""
+
+import argparse
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.evaluation import DriftResult
+from mmpose_raf.evaluation.drift_result import FILE_NAME
+from mmpose_raf.experiments import load_experiments, run_queue
+from mmpose_raf.experiments.queue import failed_lines
+from mmpose_raf.visualization import write_report
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('set', type=Path, help='a file of configs/experiments')
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        help='where runs and report go; work_dirs/experiments/SET by default')
+    parser.add_argument(
+        '--only',
+        default='*',
+        metavar='PATTERN',
+        help="run those whose name fits, e.g. '*-raf-hml-*'")
+    parser.add_argument(
+        '--jobs',
+        type=int,
+        default=1,
+        help='how many run at once (default: 1)')
+    parser.add_argument(
+        '--list', action='store_true', help='list the names and stop')
+    return parser.parse_args()
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the set; return the exit code: 1 if an experiment failed."""
+    if args.jobs < 1:
+        raise ConfigError('--jobs', f'got {args.jobs}', 'use 1 or more')
+    experiments = [
+        experiment for experiment in load_experiments(args.set)
+        if fnmatch(experiment.name, args.only)
+    ]
+    if not experiments:
+        raise ConfigError('--only', f'no experiment is named {args.only!r}',
+                          'see --list')
+    if args.list:
+        print('\n'.join(experiment.name for experiment in experiments))
+        return 0
+    folder = args.work_dir or Path('work_dirs/experiments') / args.set.stem
+    failed = 0
+    done = {}
+    for number, outcome in enumerate(
+            run_queue(experiments, folder, args.jobs), start=1):
+        name = outcome.experiment.name
+        took = f', {outcome.minutes:.1f} min' if outcome.minutes else ''
+        print(f'[{number}/{len(experiments)}] {name}: {outcome.state}{took}',
+              flush=True)
+        if outcome.state == 'failed':
+            failed += 1
+            print('    ' + '\n    '.join(failed_lines(outcome.work_dir)))
+        else:
+            done[name] = outcome.work_dir
+    if done:
+        results = [DriftResult.load(path / FILE_NAME) for path in done.values()]
+        write_report(results, done, folder / 'report')
+        print((folder / 'report/report.md').read_text())
+        print(f'Report: {folder}/report/report.md')
+    return 1 if failed else 0
+
+
+def main() -> int:
+    """Run; return the exit code."""
+    try:
+        return run(parse_args())
+    except ConfigError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())
