@@ -27,6 +27,7 @@ train_dataloader = dict(
         num_samples=1200,
         seed=0,
         image_size=(240, 320),
+        keep_images=True,
         pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=1,

@@ -3,11 +3,10 @@
 from .drift_gallery import DriftGallery, GalleryView
 from .drift_result import ClientResult, DriftResult, ViewResult
 from .drift_summary import pick_metric, rule_of, summarise_drift
-from .resolution_sweep import ResolutionSweep
 from .view import View, list_views, size_name
 
 __all__ = [
     'ClientResult', 'DriftGallery', 'DriftResult', 'GalleryView',
-    'ResolutionSweep', 'View', 'ViewResult', 'list_views', 'pick_metric',
-    'rule_of', 'size_name', 'summarise_drift'
+    'View', 'ViewResult', 'list_views', 'pick_metric', 'rule_of', 'size_name',
+    'summarise_drift'
 ]

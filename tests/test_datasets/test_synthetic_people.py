@@ -356,3 +356,25 @@ class TestWithMMPose:
         assert scores['coco/AR'] == pytest.approx(1.)
         assert scores['coco/AP (L)'] == pytest.approx(1.)
         assert scores['PCK'] == pytest.approx(1.)
+
+
+def test_kept_images_are_the_same_and_cannot_be_spoilt(monkeypatch):
+    drawn = []
+
+    def draw(figure, rng):
+        drawn.append(figure)
+        return render_figure(figure, rng)
+
+    monkeypatch.setattr('mmpose_raf.datasets.synthetic_people.render_figure',
+                        draw)
+    options = dict(num_samples=3, seed=4, image_size=(60, 80))
+    fresh = SyntheticPoseDataset(**options)
+    kept = SyntheticPoseDataset(**options, keep_images=True)
+    expected = fresh.get_data_info(1)['img']
+    for _ in range(3):
+        image = kept.get_data_info(1)['img']
+        assert np.array_equal(image, expected)
+        image[:] = 0
+    assert len(drawn) == 2  # once each
+    fresh.get_data_info(1)
+    assert len(drawn) == 3
