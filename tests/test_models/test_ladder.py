@@ -6,7 +6,7 @@ from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.models.ladder import (check_ladder, levels_of, resample,
-                                      resize_keypoints)
+                                      resize_keypoints, weigh_levels)
 
 HIGH, MID, LOW = (192, 256), (144, 192), (96, 128)
 LADDER = [HIGH, MID, LOW]
@@ -41,6 +41,15 @@ def sample(image, points):
 def test_levels_of(native, levels):
     assert levels_of(LADDER, native) == levels
     assert levels_of(LADDER[::-1], native) == levels
+    assert levels_of([], native) == [native]
+    assert levels_of(LADDER, native, upward=True) == sorted(
+        {native, *LADDER}, reverse=True)
+
+
+def test_weights_of_levels():
+    assert weigh_levels(LADDER, 'uniform') == [1 / 3] * 3
+    assert weigh_levels(LADDER, 'area') == [16 / 29, 9 / 29, 4 / 29]
+    assert weigh_levels([LOW], 'area') == [1]
 
 
 @pytest.mark.parametrize('ladder', [
@@ -53,7 +62,6 @@ def test_ladder_runs_from_high_to_low(ladder):
 
 
 @pytest.mark.parametrize('ladder', [
-    [],
     None,
     192,
     (192, 256),

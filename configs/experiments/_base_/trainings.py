@@ -19,6 +19,11 @@ trainings = dict(
         'model.level_weights': 'uniform',
         'model.head.sigma_mode': 'relative'
     },
+    ladder_pixel={
+        'model.distill': None,
+        'model.level_weights': 'uniform',
+        'model.head.sigma_mode': 'pixel'
+    },
     ladder_area={
         'model.distill': None,
         'model.level_weights': 'area',

@@ -63,7 +63,7 @@ def test_invisible_keypoints_get_no_gradient():
 
 
 @pytest.mark.parametrize('teacher', ['next', 'highest'])
-@pytest.mark.parametrize('resize', ['nearest', 'bilinear'])
+@pytest.mark.parametrize('resize', ['nearest', 'bilinear', 'teacher'])
 def test_no_gradient_enters_a_teacher(teacher, resize):
     high = constant(1, (8, 6), True)
     mid = constant(3, (4, 3), True)
@@ -120,6 +120,17 @@ def test_bilinear_by_interpolate():
     torch.testing.assert_close(term, F.mse_loss(enlarged, teacher))
 
 
+def test_a_smaller_teacher_by_interpolate():
+    teacher, student = torch.randn(2, 3, 12, 8), torch.randn(2, 3, 9, 6)
+    smaller = F.interpolate(
+        teacher, size=(9, 6), mode='bilinear', align_corners=True)
+    loss = MultiResolutionDistillLoss(resize='teacher')
+    weights = torch.rand(2, 3)
+    term, = loss([teacher, student], weights)
+    expected = (weights[..., None, None] * (student - smaller))**2
+    torch.testing.assert_close(term, expected.mean())
+
+
 def test_one_level_has_no_term():
     assert MultiResolutionDistillLoss()([constant(1, (2, 2))], ONE) == []
 
@@ -132,7 +143,7 @@ def test_alpha_is_kept_for_the_caller():
     assert MultiResolutionDistillLoss().alpha == 1
 
 
-@pytest.mark.parametrize('resize', ['nearest', 'bilinear'])
+@pytest.mark.parametrize('resize', ['nearest', 'bilinear', 'teacher'])
 def test_half_precision_is_summed_in_float32(resize):
     teacher = torch.randn(2, 3, 16, 12).bfloat16()
     student = torch.randn(2, 3, 8, 6).bfloat16()

@@ -89,9 +89,15 @@ def batch_of(size, count=2, **kwargs):
     return images, [sample_of(size, i, **kwargs) for i in range(count)]
 
 
-def levels_by_hand(model, images, samples, levels, sigmas, udp=True):
+def levels_by_hand(model,
+                   images,
+                   samples,
+                   levels,
+                   sigmas,
+                   udp=True,
+                   native=None):
     """Heatmaps, targets and weights from MMPose's parts, level by level."""
-    native = levels[0]
+    native = native or levels[0]
     result = []
     for size, sigma in zip(levels, sigmas):
         shift = int(udp)
@@ -204,6 +210,84 @@ def test_without_distillation():
         levels = levels_by_hand(model, images, samples, LADDER, [2] * 3)
     expected, _, _ = loss_by_hand(levels, alpha=0)
     torch.testing.assert_close(total.detach(), expected, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize('native, shares', [
+    (HIGH, [16 / 29, 9 / 29, 4 / 29]),
+    (MID, [9 / 13, 4 / 13]),
+    (LOW, [1.]),
+])
+def test_levels_weighted_by_their_area(native, shares):
+    model = build(level_weights='area', distill=dict(
+        type='MultiResolutionDistillLoss', alpha=.5))
+    images, samples = batch_of(native)
+    levels = LADDER[LADDER.index(native):]
+    with torch.no_grad():
+        total, _ = model.parse_losses(model.loss(images, samples))
+        _, tasks, kds = loss_by_hand(
+            levels_by_hand(model, images, samples, levels, [2] * 3))
+    expected = sum(w * task for w, task in zip(shares, tasks)) + sum(
+        .5 * w * kd for w, kd in zip(shares[1:], kds))
+    torch.testing.assert_close(total, expected, rtol=1e-4, atol=1e-8)
+
+
+def test_one_level_a_batch_is_drawn_by_its_weight():
+    model = build(level_weights='area', levels='one', distill=None)
+    images, samples = batch_of(HIGH, count=1)
+    every = build(distill=None)
+    every.load_state_dict(model.state_dict())
+    counts = dict.fromkeys(['task_256x192', 'task_192x144', 'task_128x96'], 0)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        tasks = every.loss(images, samples)
+        for _ in range(120):
+            losses = model.loss(images, samples)
+            name, = set(losses) - {'loss_kpt', 'acc_pose'}
+            counts[name] += 1
+            torch.testing.assert_close(losses['loss_kpt'], tasks[name])
+    # Three standard deviations of a share near one half are 16 draws.
+    for count, share in zip(counts.values(), [16 / 29, 9 / 29, 4 / 29]):
+        assert abs(count - 120 * share) < 17
+
+
+def test_one_level_a_batch_follows_torchs_seed():
+    model = build(levels='one', distill=None)
+    images, samples = batch_of(HIGH, count=1)
+
+    def draw():
+        torch.manual_seed(5)
+        with torch.no_grad():
+            return [sorted(model.loss(images, samples)) for _ in range(6)]
+
+    assert draw() == draw()
+
+
+@pytest.mark.parametrize('native', [LOW, MID, (160, 224)])
+def test_levels_above_the_native_size(native):
+    model = build(upward=True, level_weights='area')
+    images, samples = batch_of(native)
+    levels = sorted({*LADDER, native}, reverse=True)
+    with torch.no_grad():
+        total, _ = model.parse_losses(model.loss(images, samples))
+        _, tasks, kds = loss_by_hand(
+            levels_by_hand(model, images, samples, levels, [2] * 4,
+                           native=native))
+    area = sum(w * h for w, h in levels)
+    shares = [w * h / area for w, h in levels]
+    expected = sum(w * task for w, task in zip(shares, tasks)) + sum(
+        w * kd for w, kd in zip(shares[1:], kds))
+    torch.testing.assert_close(total, expected, rtol=1e-4, atol=1e-8)
+
+
+def test_an_empty_ladder_trains_at_the_native_size():
+    model = build(ladder=[])
+    images, samples = batch_of(MID)
+    with torch.no_grad():
+        losses = model.loss(images, samples)
+        total, _, _ = loss_by_hand(
+            levels_by_hand(model, images, samples, [MID], [2]))
+    assert set(losses) == {'loss_kpt', 'task_192x144', 'acc_pose'}
+    torch.testing.assert_close(losses['loss_kpt'], total, rtol=1e-4, atol=1e-8)
 
 
 def test_relative_sigma_rules_the_targets():
@@ -529,7 +613,10 @@ def test_backbones_and_head_of_mmpose(backbone, channels, neck):
 
 
 @pytest.mark.parametrize('options, field, part', [
-    (dict(ladder=[]), 'model.ladder', r'\[\]'),
+    (dict(ladder=None), 'model.ladder', 'None'),
+    (dict(level_weights='size'), 'model.level_weights', 'uniform, area'),
+    (dict(levels='two'), 'model.levels', 'all, one'),
+    (dict(levels='one'), 'model.distill', 'no teacher'),
     (dict(ladder=[HIGH, (100, 132)]), 'model.ladder', '132x100'),
     (dict(ladder=[HIGH, (97, 128)]), 'input_size', r'\(97, 128\)'),
     (dict(head=head_cfg('HeatmapHead', decoder=None)), 'model.head.decoder',

@@ -1,0 +1,21 @@
+# The paper's matrix on rendered people, with fewer persons and rounds than in
+# the demo, so that all 72 runs take about an hour on two cores.
+_base_ = [
+    '_base_/encodings.py', '_base_/trainings.py',
+    '_base_/synthetic_federations.py'
+]
+
+base = '../raf_demo.py'
+axes = dict(
+    encoding={{_base_.encodings}},
+    training=dict(
+        single={{_base_.trainings.fedavg}},
+        multi={{_base_.trainings.ladder_area}},
+        raf={{_base_.trainings.raf}}),
+    federation={{_base_.federations}},
+    budget=dict(
+        short={
+            'train_cfg.max_epochs': 16,
+            'train_cfg.val_interval': 16,
+            'train_dataloader.dataset.num_samples': 600
+        }))

@@ -1,0 +1,17 @@
+# Who teaches whom, and at whose size.
+_base_ = ['_base_/synthetic_sizes.py']
+
+base = '../raf_demo.py'
+axes = dict(
+    teacher={
+        teacher: {
+            'model.distill.teacher': teacher
+        }
+        for teacher in ('next', 'highest')
+    },
+    resize={
+        resize: {
+            'model.distill.resize': resize
+        }
+        for resize in ('nearest', 'bilinear', 'teacher')
+    })
