@@ -17,5 +17,6 @@ axes = dict(
         short={
             'train_cfg.max_epochs': 16,
             'train_cfg.val_interval': 16,
-            'train_dataloader.dataset.num_samples': 600
+            'train_dataloader.dataset.num_samples': 600,
+            'test_dataloader.dataset.num_samples': 200
         }))

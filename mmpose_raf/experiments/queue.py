@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Sequence
 
-from mmengine.config import Config
-
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.drift_result import FILE_NAME
 from .experiment_set import Experiment
 
-CONFIG_NAME = 'experiment.py'
+# Not in the work dir, where MMEngine writes its own.
+CONFIG_FOLDER = 'configs'
 LOG_NAME = 'experiment.log'
 
 
@@ -54,14 +53,15 @@ def run_queue(experiments: Sequence[Experiment], folder: Path,
     Raises:
         ConfigError: If a folder holds an experiment of another config.
     """
-    work_dirs = [folder / experiment.name for experiment in experiments]
-    for experiment, work_dir in zip(experiments, work_dirs):
-        _prepare(experiment, work_dir)
+    configs = [
+        _write_config(experiment, folder) for experiment in experiments
+    ]
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with ThreadPoolExecutor(jobs) as pool:
         running = [
-            pool.submit(_run, experiment, work_dir, threads)
-            for experiment, work_dir in zip(experiments, work_dirs)
+            pool.submit(_run, experiment, config, folder / experiment.name,
+                        threads)
+            for experiment, config in zip(experiments, configs)
         ]
         try:
             for future in running:
@@ -77,30 +77,32 @@ def failed_lines(work_dir: Path, count: int = 3) -> List[str]:
     return [line for line in lines if line.strip()][-count:]
 
 
-def _prepare(experiment: Experiment, work_dir: Path):
+def _write_config(experiment: Experiment, folder: Path) -> Path:
     """Write the experiment's config, or see that it is the one written."""
-    path = work_dir / CONFIG_NAME
+    path = folder / CONFIG_FOLDER / f'{experiment.name}.py'
+    text = experiment.config.pretty_text
     if not path.exists():
-        work_dir.mkdir(parents=True, exist_ok=True)
-        experiment.config.dump(path)
-        return
-    written = Config.fromfile(path)
-    wanted = Config.fromstring(experiment.config.pretty_text, '.py')
-    if written.to_dict() != wanted.to_dict():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    elif path.read_text() != text:
         raise ConfigError(
-            str(work_dir), 'it holds an experiment of another config',
-            'choose another --work-dir, or delete it')
+            str(folder / experiment.name),
+            'it holds an experiment of another config',
+            f'choose another --work-dir, or delete it and {path}')
+    return path
 
 
-def _run(experiment: Experiment, work_dir: Path, threads: int) -> Outcome:
+def _run(experiment: Experiment, config: Path, work_dir: Path,
+         threads: int) -> Outcome:
     if (work_dir / FILE_NAME).exists():
         return Outcome(experiment, work_dir, 'was done', 0.)
     start = time.monotonic()
+    work_dir.mkdir(exist_ok=True)
     with open(work_dir / LOG_NAME, 'a') as log:
         code = subprocess.run(
             [
                 sys.executable, '-m', 'mmpose_raf.experiments.worker',
-                str(work_dir / CONFIG_NAME),
+                str(config),
                 str(work_dir)
             ],
             stdout=log,

@@ -29,6 +29,18 @@ trainings = dict(
         'model.level_weights': 'area',
         'model.head.sigma_mode': 'relative'
     },
+    # What is better than fedavg at every size: levels weighted by their area,
+    # a little distillation, from the highest level.
+    raf={
+        'model.distill':
+        dict(
+            type='MultiResolutionDistillLoss',
+            alpha=0.3,
+            teacher='highest',
+            resize='bilinear'),
+        'model.level_weights': 'area',
+        'model.head.sigma_mode': 'relative'
+    },
     # RAF as published.
     paper={
         'model.distill': dict(type='MultiResolutionDistillLoss'),

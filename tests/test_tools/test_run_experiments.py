@@ -1,0 +1,135 @@
+"""Sets of experiments from the command line, on toy data."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmpose_raf.evaluation import DriftResult
+from tests.toy import SIZES, toy_config, toy_dataset
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools/run_experiments.py'
+SET = '''
+base = 'base.py'
+input_sizes = [(48, 64), (16, 32)]
+axes = dict(training=dict(
+    fedavg={'model.ladder': [], 'model.distill': None},
+    raf={'model.level_weights': 'area'}))
+'''
+
+
+def run_tool(*args, cwd=ROOT):
+    return subprocess.run([sys.executable, TOOL, *map(str, args)],
+                          capture_output=True,
+                          text=True,
+                          cwd=cwd)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A set of two tiny experiments."""
+    cfg = toy_config(tmp_path / 'unused', rounds=1, num_samples=6)
+    cfg.custom_imports = dict(imports=['mmpose_raf', 'tests.toy'])
+    cfg.pop('experiment_name')
+    dataset = dict(toy_dataset(4, first=50, augmented=False), test_mode=True)
+    cfg.test_evaluator = dict(type='PCKAccuracy', thr=.2)
+    cfg.test_cfg = dict()
+    cfg.test_dataloader = dict(batch_size=4,
+                               num_workers=0,
+                               sampler=dict(type='DefaultSampler',
+                                            shuffle=False),
+                               dataset=dataset)
+    Config(cfg.to_dict()).dump(tmp_path / 'base.py')
+    path = tmp_path / 'set.py'
+    path.write_text(SET)
+    return path
+
+
+@pytest.mark.slow
+def test_a_set_from_start_to_report(written, tmp_path):
+    out = tmp_path / 'out'
+    done = run_tool(written, '--work-dir', out, '--jobs', 2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '[1/2] fedavg-seed0: done' in done.stdout
+    assert '[2/2] raf-seed0: done' in done.stdout
+    for name in ('fedavg', 'raf'):
+        result = DriftResult.load(out / f'{name}-seed0/drift.json')
+        assert result.name == f'{name}-seed0'
+        assert list(result.accuracy) == [SIZES['high'], SIZES['low']]
+        assert (out / f'{name}-seed0/epoch_1.pth').is_file()
+    report = (out / 'report/report.md').read_text()
+    assert '| fedavg |' in report and '| raf |' in report
+
+    # Again: nothing is trained a second time.
+    stamps = {path: path.stat().st_mtime_ns for path in out.glob('*/*.pth')}
+    start = time.time()
+    again = run_tool(written, '--work-dir', out)
+    assert again.returncode == 0
+    assert again.stdout.count('was done') == 2
+    assert {path: path.stat().st_mtime_ns
+            for path in out.glob('*/*.pth')} == stamps
+    assert (out / 'report/report.md').stat().st_mtime > start
+
+    # A set that was changed is not taken for the one that was run.
+    written.write_text(SET.replace("'area'", "'uniform'"))
+    changed = run_tool(written, '--work-dir', out)
+    assert changed.returncode == 2
+    assert 'experiment of another config' in changed.stderr
+    assert changed.stderr.startswith('error: ')
+
+
+@pytest.mark.slow
+def test_a_failure_leaves_the_others_alone(written, tmp_path):
+    written.write_text(
+        SET.replace("fedavg={'model.ladder': []",
+                    "fedavg={'model.ladder': [(47, 64)]"))
+    out = tmp_path / 'out'
+    done = run_tool(written, '--work-dir', out)
+    assert done.returncode == 1
+    assert '[1/2] fedavg-seed0: failed' in done.stdout
+    assert 'error: input_size' in done.stdout  # the reason, from its log
+    assert '[2/2] raf-seed0: done' in done.stdout
+    assert '| raf |' in (out / 'report/report.md').read_text()
+
+
+@pytest.mark.slow
+def test_what_was_interrupted_continues(written, tmp_path):
+    """An experiment whose training is done, but not its test."""
+    out = tmp_path / 'out'
+    options = (written, '--work-dir', out, '--only', 'raf*')
+    assert run_tool(*options).returncode == 0
+    result = out / 'raf-seed0/drift.json'
+    first = DriftResult.load(result)
+    checkpoint = out / 'raf-seed0/epoch_1.pth'
+    stamp = checkpoint.stat().st_mtime_ns
+    result.unlink()
+    assert run_tool(*options).returncode == 0
+    assert DriftResult.load(result).accuracy == first.accuracy
+    assert checkpoint.stat().st_mtime_ns == stamp
+
+
+def test_list(written):
+    done = run_tool(written, '--list')
+    assert done.stdout.split() == ['fedavg-seed0', 'raf-seed0']
+
+
+@pytest.mark.parametrize('options, message', [
+    (['missing.py'], 'no such file'),
+    (['{set}', '--jobs', 0], '--jobs'),
+    (['{set}', '--only', 'other*'], '--only'),
+])
+def test_bad_input(written, tmp_path, options, message):
+    options = [str(option).format(set=written) for option in options]
+    done = run_tool(*options, '--work-dir', tmp_path / 'out')
+    assert done.returncode == 2
+    line, = [
+        line for line in done.stderr.splitlines()
+        if line.startswith('error: ')
+    ]
+    assert message in line
+    assert 'Traceback' not in done.stderr
+    assert not (tmp_path / 'out').exists()
