@@ -1,4 +1,4 @@
-# make demo      train with RAF on rendered people and show what it gives
+# make demo      train FedAvg and RAF on rendered people, side by side
 # make test      run all tests, with coverage
 # make install   what both need; `make VENV=... PYTHON=... TORCH=...`
 #
@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 .PHONY: demo test fast-test install clean
 
 demo: install
-	$(BIN)/python tools/demo.py
+	$(BIN)/python tools/run_experiments.py configs/experiments/demo.py --jobs 2
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --cov=mmpose_raf --cov-fail-under=90

@@ -9,7 +9,6 @@ ladder = [(96, 128), (72, 96), (48, 64)]
 
 model = dict(
     ladder=ladder,
-    distill=dict(resize='bilinear'),
     backbone=dict(
         arch=dict(
             _delete_=True,
@@ -24,7 +23,6 @@ model = dict(
         in_channels=96,
         deconv_out_channels=(96, ),
         deconv_kernel_sizes=(4, ),
-        sigma_mode='relative',
         decoder=dict(
             input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)))
 

@@ -13,7 +13,6 @@ model = dict(
     head=dict(
         in_channels=384,
         out_channels=68,
-        sigma_mode='relative',
         decoder=dict(
             input_size=(128, 128), heatmap_size=(32, 32), sigma=1.5)))
 

@@ -1,6 +1,6 @@
 # The paper's main setting: MPII, ViT-S, three clients of 4,000 persons each.
 _base_ = [
-    '_base_/default_runtime.py', '_base_/mpii.py', '_base_/raf_vitpose.py',
+    '_base_/default_runtime.py', '_base_/mpii.py', '_base_/paper_losses.py',
     '_base_/raf_schedule.py', '_base_/three_clients.py'
 ]
 

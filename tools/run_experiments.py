@@ -12,7 +12,10 @@ from pathlib import Path
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation import DriftResult
+from mmpose_raf.evaluation.drift_group import group_by_name
 from mmpose_raf.evaluation.drift_result import FILE_NAME
+from mmpose_raf.evaluation.drift_tables import size_table
+from mmpose_raf.evaluation.metric_scale import scale_of
 from mmpose_raf.experiments import load_experiments, run_queue
 from mmpose_raf.experiments.queue import failed_lines
 from mmpose_raf.visualization import write_report
@@ -74,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if done:
         results = [DriftResult.load(path / FILE_NAME) for path in done.values()]
         write_report(results, done, folder / 'report')
-        print((folder / 'report/report.md').read_text())
+        print(size_table(group_by_name(results), scale_of(results)))
         print(f'Report: {folder}/report/report.md')
     return 1 if failed else 0
 

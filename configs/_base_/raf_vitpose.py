@@ -1,5 +1,7 @@
-# ViTPose-B with GPE and LPE, trained on the ladder (RAF, arXiv 2507.23461).
-# Sizes are (w, h) in pixels; the first is the codec's.
+# ViTPose-B with GPE and LPE, trained on the ladder (RAF, arXiv 2507.23461),
+# with the losses that were better than FedAvg at every size (docs/results.md);
+# paper_losses.py has the authors'. Sizes are (w, h) in pixels; the first is
+# the codec's.
 ladder = [(192, 256), (144, 192), (96, 128)]
 codec = dict(
     type='UDPHeatmap', input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
@@ -7,7 +9,12 @@ codec = dict(
 model = dict(
     type='RAFPoseEstimator',
     ladder=ladder,
-    distill=dict(type='MultiResolutionDistillLoss', alpha=1.),
+    level_weights='area',
+    distill=dict(
+        type='MultiResolutionDistillLoss',
+        alpha=0.3,
+        teacher='highest',
+        resize='bilinear'),
     data_preprocessor=dict(
         type='PoseDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
@@ -16,6 +23,7 @@ model = dict(
     backbone=dict(type='RAFViT', arch='base', drop_path_rate=0.3),
     head=dict(
         type='AnyResolutionHeatmapHead',
+        sigma_mode='relative',
         in_channels=768,
         out_channels=17,
         deconv_out_channels=(256, 256),

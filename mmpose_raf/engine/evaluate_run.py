@@ -1,5 +1,6 @@
 """Evaluates a run that is already there."""
 
+import shutil
 from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
@@ -8,7 +9,8 @@ from mmengine.runner import Runner
 
 from mmpose_raf.config_file import read_config
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.evaluation.drift_result import FILE_NAME
+from mmpose_raf.evaluation.drift_result import (FILE_NAME, GALLERY_NAME,
+                                                DriftResult)
 from mmpose_raf.models.model_checkpoint import load_weights
 
 LOOP = 'MultiResolutionTestLoop'
@@ -41,11 +43,18 @@ def evaluate_run(work_dir: Path,
         raise ConfigError(
             '--input-sizes', f'the config in {work_dir} tests at one size',
             'give sizes as HxW, e.g. 64x48 128x96 256x192')
-    cfg.work_dir = str(work_dir)
+    # Not in the work dir itself: the runner writes its config, and that of
+    # the training must stay.
+    folder = work_dir / 'drift'
+    cfg.work_dir = str(folder)
     cfg.resume, cfg.load_from = False, None
     runner = Runner.from_cfg(_without_training(cfg))
     load_weights(runner.model, checkpoint, 'last_checkpoint')
     runner.test()
+    result = DriftResult.load(folder / FILE_NAME)
+    result.name = work_dir.resolve().name
+    result.save(work_dir / FILE_NAME)
+    shutil.copy(folder / GALLERY_NAME, work_dir / GALLERY_NAME)
     return work_dir / FILE_NAME
 
 
@@ -55,8 +64,9 @@ def _last_checkpoint(work_dir: Path) -> Path:
         raise ConfigError(str(work_dir), f'no {FILE_NAME} and no checkpoint',
                           'give the work dir of a run')
     path = Path(note.read_text().strip())
-    # The folder may have been moved since.
-    return path if path.is_file() else work_dir / path.name
+    # First in the folder itself, which may have been copied or moved since.
+    own = work_dir / path.name
+    return own if own.is_file() else path
 
 
 def _find_config(work_dir: Path) -> Path:

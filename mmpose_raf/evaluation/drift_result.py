@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.errors import ConfigError, describe_error
 from .drift_summary import summarise_drift
 from .view import View
 
@@ -135,14 +135,22 @@ class DriftResult:
         if not isinstance(tree, dict) or tree.pop('format', None) != FORMAT:
             raise ConfigError(str(path), 'it is no drift result',
                               f'give a {FILE_NAME}')
-        tree.pop('summary')  # derived
-        tree['trained_sizes'] = [tuple(s) for s in tree['trained_sizes']]
-        for key, kind in (('views', ViewResult), ('clients', ClientResult)):
-            tree[key] = [
-                kind(**dict(entry, view=_view_of(entry['view'])))
-                for entry in tree[key]
-            ]
-        return cls(**tree)
+        try:
+            return _result_of(tree)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ConfigError(str(path), describe_error(error),
+                              'test the run again') from None
+
+
+def _result_of(tree: dict) -> DriftResult:
+    tree.pop('summary')  # derived
+    tree['trained_sizes'] = [tuple(size) for size in tree['trained_sizes']]
+    for key, kind in (('views', ViewResult), ('clients', ClientResult)):
+        tree[key] = [
+            kind(**dict(entry, view=_view_of(entry['view'])))
+            for entry in tree[key]
+        ]
+    return DriftResult(**tree)
 
 
 def _view_of(tree: dict) -> View:

@@ -1,0 +1,45 @@
+"""How a person is shown."""
+
+import pytest
+
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.evaluation import View, list_views, size_name
+from mmpose_raf.evaluation.view import parse_size
+
+LOW, MID, HIGH = (48, 64), (96, 128), (192, 256)
+
+
+def test_sizes_are_read_as_they_are_written():
+    assert size_name((48, 64)) == '64x48'
+    assert parse_size('64x48', 'field') == (48, 64)
+
+
+@pytest.mark.parametrize('text', ['64', '64x', 'x48', '64x0', '-64x48', '64X48',
+                                  '64x48x3', '6.4x48', ''])
+def test_other_sizes_are_refused(text):
+    with pytest.raises(ConfigError, match='as HxW') as error:
+        parse_size(text, '--input-sizes')
+    assert error.value.field == '--input-sizes'
+
+
+def test_names_and_model_sizes():
+    assert View(LOW).name == '64x48'
+    assert View(MID, capture_size=LOW).name == '128x96-captured-at-64x48'
+    assert View(LOW, upsample_to=MID).name == '64x48-upsampled-to-128x96'
+    assert View(LOW).model_size == View(LOW, LOW).model_size == LOW
+    assert View(LOW, upsample_to=MID).model_size == MID
+    assert [View(LOW).is_plain, View(MID, LOW).is_plain,
+            View(LOW, upsample_to=MID).is_plain] == [True, False, False]
+
+
+def test_only_what_makes_sense_is_shown():
+    """Captures below the input's size, enlargements of smaller inputs."""
+    views = list_views([HIGH, LOW, MID], [MID, [48, 64]], MID)
+    assert views == [
+        View(HIGH), View(LOW), View(MID),
+        View(HIGH, MID),
+        View(HIGH, LOW), View(MID, LOW),
+        View(LOW, upsample_to=MID)
+    ]
+    # A size of another shape is not smaller.
+    assert list_views([(64, 64)], [], (48, 128)) == [View((64, 64))]
