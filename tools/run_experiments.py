@@ -75,7 +75,10 @@ def run(args: argparse.Namespace) -> int:
         else:
             done[name] = outcome.work_dir
     if done:
-        results = [DriftResult.load(path / FILE_NAME) for path in done.values()]
+        results = [
+            DriftResult.load(work_dir / FILE_NAME)
+            for work_dir in done.values()
+        ]
         write_report(results, done, folder / 'report')
         print(size_table(group_by_name(results), scale_of(results)))
         print(f'Report: {folder}/report/report.md')

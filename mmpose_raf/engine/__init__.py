@@ -14,5 +14,6 @@ AGGREGATORS.register_module(module=FedAvg)
 
 __all__ = [
     'FeatureMovementHook', 'FederatedHook', 'MultiResolutionTestLoop',
-    'MultiResolutionValLoop', 'ViTLayerDecayOptimWrapperConstructor', 'evaluate_run'
+    'MultiResolutionValLoop', 'ViTLayerDecayOptimWrapperConstructor',
+    'evaluate_run'
 ]

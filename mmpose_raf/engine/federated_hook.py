@@ -48,9 +48,9 @@ class FederatedHook(Hook):
         clients (list[dict]): ``dict(name=..., input_size=(w, h))`` for each
             client; a list of sizes is shared evenly by its samples, as if
             from several cameras (one such client is centralised training on
-            mixed resolutions); a ``dataset`` config in each replaces the partition, and
-            ``capture_size=(w, h)`` simulates a smaller camera, see
-            :class:`CapturedTopdownAffine`.
+            mixed resolutions); a ``dataset`` config in each replaces the
+            partition, and ``capture_size=(w, h)`` simulates a smaller
+            camera, see :class:`CapturedTopdownAffine`.
         partitioner (dict): Config of what shares out the training dataset.
             Defaults to ``dict(type='RandomPartitioner')``.
         aggregator (dict): Config of the server's rule. Defaults to

@@ -8,7 +8,6 @@ import torch
 from mmpose.structures import PoseDataSample
 from torch import nn
 
-from mmpose_raf.errors import ConfigError
 from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.heads import AnyResolutionHeatmapHead
 from mmpose_raf.models.heatmap_decoding import decode_at_any_size

@@ -14,8 +14,9 @@ def test_sizes_are_read_as_they_are_written():
     assert parse_size('64x48', 'field') == (48, 64)
 
 
-@pytest.mark.parametrize('text', ['64', '64x', 'x48', '64x0', '-64x48', '64X48',
-                                  '64x48x3', '6.4x48', ''])
+@pytest.mark.parametrize('text', [
+    '64', '64x', 'x48', '64x0', '-64x48', '64X48', '64x48x3', '6.4x48', ''
+])
 def test_other_sizes_are_refused(text):
     with pytest.raises(ConfigError, match='as HxW') as error:
         parse_size(text, '--input-sizes')

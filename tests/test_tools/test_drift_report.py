@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mmpose_raf import engine
 from tests.test_evaluation.drift_results import (HIGH, LOW, make_result,
                                                  write_log)
+from tests.test_engine.test_multi_resolution_loops import \
+    test_config as evaluation_config
+from tests.toy import run
 
 SCRIPT = Path(__file__).parents[2] / 'tools/drift_report.py'
 
@@ -66,18 +68,19 @@ def test_names_replace_those_of_the_results(main, tmp_path):
     assert (tmp_path / 'out/x-seed1-training.png').is_file()
 
 
-def test_a_run_without_a_result_is_evaluated(main, tmp_path, monkeypatch):
-    folder = tmp_path / 'run'
-    folder.mkdir()
-    (folder / 'last_checkpoint').write_text('epoch_1.pth')
-
-    def evaluate_run(path):
-        make_result('evaluated', {LOW: 0.5}).save(path / 'drift.json')
-        return path / 'drift.json'
-
-    monkeypatch.setattr(engine, 'evaluate_run', evaluate_run, raising=False)
-    assert main('run', '-o', 'out') == 0
-    assert names_in(tmp_path / 'out/results.json') == ['evaluated']
+def test_a_run_without_a_result_is_evaluated(main, tmp_path):
+    cfg = evaluation_config(tmp_path / 'run', num_samples=6)
+    cfg.train_cfg.max_epochs = 1
+    cfg.test_cfg = dict()
+    run(cfg)
+    assert main('run', '-o', 'out', '--input-sizes', '64x48', '96x64') == 0
+    result, = json.loads((tmp_path / 'out/results.json').read_text())
+    assert result['name'] == 'run'
+    # and the clients' own
+    assert [view['view']['input_size'] for view in result['views']
+            ] == [[48, 64], [64, 96], [16, 32]]
+    assert len(list((tmp_path / 'out').glob('run-*.png'))) == 3
+    assert (tmp_path / 'run/drift.json').is_file()
 
 
 @pytest.mark.parametrize('arguments, words', [

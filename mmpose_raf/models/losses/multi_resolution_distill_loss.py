@@ -59,8 +59,8 @@ class MultiResolutionDistillLoss(nn.Module):
 
         Returns:
             list[Tensor]: The n - 1 scalars kd_2 .. kd_n; the mean is over
-            batch, keypoints and the pixels at which they are compared. No gradient enters the
-            teacher.
+            batch, keypoints and the pixels at which they are compared. No
+            gradient enters the teacher.
         """
         weights = weights[..., None, None]
         terms = []
