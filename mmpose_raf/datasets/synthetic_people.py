@@ -115,6 +115,8 @@ class SyntheticPoseDataset(BaseCocoStyleDataset):
             test_mode=test_mode,
             lazy_init=lazy_init,
             max_refetch=max_refetch)
+        # Not COCO's: CocoMetric looks up annotation files by this name.
+        self._metainfo['dataset_name'] = 'synthetic_people'
         # CocoMetric writes the categories into its ground truth.
         self._metainfo['CLASSES'] = [dict(id=1, name='person')]
 

@@ -378,3 +378,9 @@ def test_kept_images_are_the_same_and_cannot_be_spoilt(monkeypatch):
     assert len(drawn) == 2  # once each
     fresh.get_data_info(1)
     assert len(drawn) == 3
+
+
+def test_reports_do_not_take_it_for_coco():
+    dataset = SyntheticPoseDataset(num_samples=1)
+    assert dataset.metainfo['dataset_name'] == 'synthetic_people'
+    assert dataset.get_data_info(0)['dataset_name'] == 'synthetic_people'
