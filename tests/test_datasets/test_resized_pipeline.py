@@ -5,6 +5,7 @@ import pytest
 from mmengine.dataset import Compose
 from mmengine.registry import DATASETS, TRANSFORMS
 
+from mmpose_raf.datasets import CapturedTopdownAffine
 from mmpose_raf.datasets.resized_pipeline import retarget_pipeline
 from mmpose_raf.datasets.seeding import seeded
 from mmpose_raf.errors import ConfigError
@@ -152,3 +153,23 @@ def test_unknown_sigma_mode():
     dataset = DATASETS.build(toy_dataset(1, codec=dict(CODEC)))
     with pytest.raises(ConfigError, match='sigma_mode'):
         retarget_pipeline(dataset.pipeline.transforms, (32, 48), 'pixels')
+
+
+@pytest.mark.parametrize('use_udp', [True, False])
+def test_a_small_camera_replaces_the_crop_alone(use_udp):
+    config = toy_pipeline(augmented=False)
+    config[2]['use_udp'] = use_udp
+    pipeline = build(config)
+    steps = retarget_pipeline(pipeline.transforms, SIZES['mid'], 'pixel',
+                              (12, 16))
+    crop = steps[2]
+    assert isinstance(crop, CapturedTopdownAffine)
+    assert crop.capture_size == (12, 16)
+    assert crop.input_size == SIZES['mid']
+    assert crop.use_udp == use_udp
+    assert [type(step) for step in steps[:2] + steps[3:]] == [
+        type(step)
+        for step in pipeline.transforms[:2] + pipeline.transforms[3:]
+    ]
+    # The pipeline itself is as it was.
+    assert type(pipeline.transforms[2]).__name__ == 'TopdownAffine'

@@ -13,7 +13,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 from mmpose.registry import MODELS
 
-from mmpose_raf.datasets.client import Client
+from mmpose_raf.datasets.client import parse_clients
 from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
 from mmpose_raf.datasets.federated_dataset import FederatedDataset
 from mmpose_raf.datasets.participation import Participation
@@ -31,10 +31,7 @@ class FederationByHand:
 
     def __init__(self, cfg, first, world_size=1):
         federation = dict(cfg.custom_hooks[0])
-        self.clients = [
-            Client(client['name'], tuple(client['input_size']))
-            for client in federation['clients']
-        ]
+        self.clients = parse_clients(federation['clients'], 'clients')
         self.local_epochs = federation.get('local_epochs', 1)
         self.keeps = federation.get('optimizer_state', 'keep') == 'keep'
         aggregator = federation.get('aggregator', {})

@@ -47,6 +47,14 @@ CASES = dict(
                  partitioner=dict(type='RandomPartitioner',
                                   samples_per_client=[7, 2])),
     local_epochs=dict(local_epochs=2),
+    several_sizes=dict(clients=[
+        dict(name='mixed', input_size=[SIZES['high'], SIZES['low']]),
+        dict(name='mid', input_size=SIZES['mid'])
+    ]),
+    captured=dict(clients=[
+        dict(name='sharp', input_size=SIZES['high']),
+        dict(name='old', input_size=SIZES['high'], capture_size=(8, 12))
+    ]),
     clipping=dict(optim_wrapper=optim_wrapper(clip_grad=dict(max_norm=.01))),
     # Three batches a client: the second step has one batch alone.
     accumulation=dict(num_samples=16,
@@ -147,6 +155,44 @@ def test_what_the_server_is_given(tmp_path):
         assert len(pointers) == 3 * len(updates[0].state)
     # Round 2 starts where round 1 ended.
     assert_states_equal(calls[1][0], calls[0][2])
+
+
+def test_updates_are_compared(tmp_path):
+    """Norm and mean cosine over the parameters, from what the server got."""
+    runner = run(
+        toy_config(tmp_path,
+                   clients=('high', 'mid', 'low'),
+                   rounds=2,
+                   aggregator=dict(type='Recorder')))
+    names = [name for name, _ in runner.model.named_parameters()]
+    for before, updates, _ in hook_of(runner).aggregator.calls:
+        moved = [
+            np.concatenate([(update.state[name] - before[name]).double().numpy(
+            ).ravel() for name in names]) for update in updates
+        ]
+        for number, update in enumerate(updates):
+            norm = np.linalg.norm(moved[number])
+            assert update.metrics['update_norm'] == pytest.approx(norm)
+            cosines = [
+                moved[number] @ other / norm / np.linalg.norm(other)
+                for other in moved[:number] + moved[number + 1:]
+            ]
+            assert update.metrics['update_cosine'] == pytest.approx(
+                np.mean(cosines), abs=1e-6)
+    scalars = next(tmp_path.glob('*/vis_data/scalars.json')).read_text()
+    assert '"mid/update_norm"' in scalars
+    assert '"low/update_cosine"' in scalars
+
+
+def test_an_update_alone_has_no_cosine(tmp_path):
+    runner = run(
+        toy_config(tmp_path,
+                   clients=('high', ),
+                   rounds=1,
+                   aggregator=dict(type='Recorder')))
+    (_, (update, ), _), = hook_of(runner).aggregator.calls
+    assert update.metrics['update_norm'] > 0
+    assert 'update_cosine' not in update.metrics
 
 
 def test_metrics_are_the_means_of_the_iterations(tmp_path):
