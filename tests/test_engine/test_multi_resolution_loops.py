@@ -505,3 +505,30 @@ def test_a_head_without_heatmaps_is_refused(tmp_path):
                                       input_size=(48, 64)))
     with pytest.raises(ConfigError, match='RegressionLabel'):
         evaluate(test_config(tmp_path, model, federated=False))
+
+
+def test_stock_vit_with_interpolated_position_embedding(
+        tmp_path, mmpretrain_vit):
+    """MMPose's ViTPose, as its configs describe it."""
+    model = toy_model(raf=False)
+    model['backbone'] = dict(type=mmpretrain_vit,
+                             arch=dict(embed_dims=16,
+                                       num_layers=2,
+                                       num_heads=2,
+                                       feedforward_channels=32),
+                             img_size=(64, 48),
+                             patch_size=16,
+                             with_cls_token=False,
+                             out_type='featmap',
+                             patch_cfg=dict(padding=2))
+    sizes = [(16, 32), (48, 64), (96, 128)]
+    _, metrics = evaluate(
+        test_config(tmp_path, model, input_sizes=sizes, federated=False))
+    result = DriftResult.load(tmp_path / 'drift.json')
+    assert list(result.accuracy) == sizes
+    assert all(0 <= value <= 1 for value in result.accuracy.values())
+    assert all(found.ceiling['PCK'] == 1 for found in result.views)
+    # 48 patches against 2.
+    low, _, high = (found.gflops for found in result.views)
+    assert high == pytest.approx(24 * low, rel=.2)
+    assert 'drift' in metrics

@@ -1,38 +1,7 @@
 """What the tests of the models share."""
 
-import importlib.metadata
-import importlib.util
-import sys
-from unittest.mock import MagicMock
-
 import pytest
 import torch
-
-import mmpose_raf  # noqa: F401  before mmdet: it closes the gaps
-
-# What mmpretrain imports, but its VisionTransformer does not use. Installed
-# they would cost much: a torchvision that fits torch, a top-level package
-# called `tests`.
-UNUSED = ('einops', 'modelindex', 'modelindex.load_model_index',
-          'modelindex.models', 'modelindex.models.Model',
-          'modelindex.models.ModelIndex', 'torchvision', 'torchvision.ops',
-          'torchvision.ops.boxes', 'torchvision.transforms',
-          'torchvision.transforms.functional',
-          'torchvision.transforms.transforms')
-
-
-@pytest.fixture(scope='session')
-def mmpretrain_vit():
-    """mmpretrain's ``VisionTransformer``, ViTPose's backbone in MMPose."""
-    # Not importorskip: a stand-in that is missing shall fail, not skip.
-    if importlib.util.find_spec('mmpretrain') is None:
-        pytest.skip('mmpretrain is not installed')
-    with pytest.MonkeyPatch.context() as patch:
-        for name in UNUSED:
-            patch.setitem(sys.modules, name, MagicMock())
-        patch.setitem(sys.modules, 'importlib_metadata', importlib.metadata)
-        from mmpretrain.models import VisionTransformer
-    return VisionTransformer
 
 
 @pytest.fixture(autouse=True)
