@@ -1,4 +1,4 @@
-# Ways of local training in the federation of three clients (high, mid, low):
+# FedAvg and RAF in the federation of three clients (high, mid, low):
 #   python tools/run_experiments.py configs/experiments/synthetic_headline.py
 _base_ = ['_base_/trainings.py', '_base_/synthetic_sizes.py']
 
@@ -8,6 +8,5 @@ axes = dict(
     training=dict(
         fedavg={{_base_.trainings.fedavg}},
         raf={{_base_.trainings.raf}},
-        paper={{_base_.trainings.paper}},
-        fedavg_pixel={{_base_.trainings.fedavg_pixel}},
-        ladder_area={{_base_.trainings.ladder_area}}))
+        upward={{_base_.trainings.upward}},
+        paper={{_base_.trainings.paper}}))

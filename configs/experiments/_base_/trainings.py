@@ -41,6 +41,14 @@ trainings = dict(
         'model.level_weights': 'area',
         'model.head.sigma_mode': 'relative'
     },
+    # All levels of the ladder, on the enlarged image those above the native
+    # size. Three times the cost of fedavg.
+    upward={
+        'model.distill': None,
+        'model.level_weights': 'area',
+        'model.upward': True,
+        'model.head.sigma_mode': 'relative'
+    },
     # RAF as published.
     paper={
         'model.distill': dict(type='MultiResolutionDistillLoss'),
