@@ -1,5 +1,6 @@
 """The error of a user's input, told in one line."""
 
+from pathlib import Path
 from typing import Sequence
 
 
@@ -23,6 +24,23 @@ class ConfigError(ValueError):
 def describe_error(error: Exception) -> str:
     """Tell an error of somebody else's code in one line."""
     return ' '.join(f'{type(error).__name__}: {error}'.split())
+
+
+def make_folder(path: Path, field: str):
+    """Make a folder, and those above it.
+
+    Args:
+        path (Path): The folder; it may be there.
+        field (str): What the user calls it.
+
+    Raises:
+        ConfigError: If it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(field, describe_error(error),
+                          'choose another folder') from None
 
 
 def check_choice(value: str, choices: Sequence[str], field: str) -> str:

@@ -8,24 +8,33 @@ refused in one line, with exit code 2.
 import argparse
 import sys
 from pathlib import Path
-from typing import Sequence
+from typing import Sequence, Tuple
 
 import mmpose_raf  # noqa: F401  closes gaps before mmpose is imported
 from mmpose_raf.engine import evaluate_run
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.drift_result import FILE_NAME, DriftResult
 from mmpose_raf.evaluation.view import parse_size
-from mmpose_raf.visualization import write_report
+from mmpose_raf.visualization import check_folder, write_report
 
 
-def find_result(path: Path, input_sizes: Sequence[str]) -> Path:
-    """The result file of an argument; a run without one is evaluated."""
+def find_result(path: Path, input_sizes: Sequence[Tuple[int, int]]) -> Path:
+    """The result file of an argument.
+
+    A run is evaluated if it has none, if it was trained on since, or if the
+    sizes wanted are others.
+    """
     if not path.is_dir():
         return path
-    if (path / FILE_NAME).is_file():
-        return path / FILE_NAME
-    return evaluate_run(
-        path, [parse_size(text, '--input-sizes') for text in input_sizes])
+    found = path / FILE_NAME
+    if not found.is_file():
+        return evaluate_run(path, input_sizes)
+    last = path / 'last_checkpoint'
+    is_old = last.is_file() and (last.stat().st_mtime > found.stat().st_mtime)
+    sizes = DriftResult.load(found).input_sizes
+    if is_old or (input_sizes and set(input_sizes) != set(sizes)):
+        return evaluate_run(path, input_sizes or sizes)
+    return found
 
 
 def report(arguments: Sequence[Path], names: Sequence[str],
@@ -35,9 +44,11 @@ def report(arguments: Sequence[Path], names: Sequence[str],
         raise ConfigError('--names',
                           f'got {len(names)} for {len(arguments)} results',
                           'give every result one name, in their order')
+    check_folder(out_dir)
+    sizes = [parse_size(text, '--input-sizes') for text in input_sizes]
     results, folders = [], {}
     for index, argument in enumerate(arguments):
-        path = find_result(argument, input_sizes)
+        path = find_result(argument, sizes)
         result = DriftResult.load(path)
         if names:
             result.name = names[index]

@@ -21,7 +21,7 @@ from torch import nn
 
 import mmpose_raf  # noqa: F401  registers everything
 from mmpose_raf.config_file import merge_options, read_config
-from mmpose_raf.errors import ConfigError, describe_error
+from mmpose_raf.errors import ConfigError, describe_error, make_folder
 from mmpose_raf.evaluation.feature_clusters import Embedding, embed_rows
 from mmpose_raf.evaluation.features import Size, extract_features
 from mmpose_raf.evaluation.view import parse_size, size_name
@@ -154,16 +154,6 @@ def write_results(embeddings: Dict[str, Embedding], sizes: List[Size],
                     [person, names[size], kind, f'{x:.6g}', f'{y:.6g}'])
 
 
-def make_folder(path: str) -> Path:
-    """Make the folder of the results."""
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError('--out-dir', describe_error(error),
-                          'choose another folder') from None
-    return Path(path)
-
-
 def run(args: argparse.Namespace):
     """Extract, embed, write and print."""
     cfg = load_config(args.config, args.cfg_options)
@@ -180,7 +170,8 @@ def run(args: argparse.Namespace):
         kind: embed_rows(getattr(features, kind), args.seed)
         for kind in ('pooled', 'dense')
     }
-    out_dir = make_folder(args.out_dir)
+    out_dir = Path(args.out_dir)
+    make_folder(out_dir, '--out-dir')
     write_results(embeddings, sizes, persons, out_dir)
     print(
         render_table(

@@ -50,8 +50,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the set; return the exit code: 1 if an experiment failed."""
     if args.jobs < 1:
         raise ConfigError('--jobs', f'got {args.jobs}', 'use 1 or more')
+    whole_set = load_experiments(args.set)
     experiments = [
-        experiment for experiment in load_experiments(args.set)
+        experiment for experiment in whole_set
         if fnmatch(experiment.name, args.only)
     ]
     if not experiments:
@@ -62,7 +63,6 @@ def run(args: argparse.Namespace) -> int:
         return 0
     folder = args.work_dir or Path('work_dirs/experiments') / args.set.stem
     failed = 0
-    done = {}
     for number, outcome in enumerate(
             run_queue(experiments, folder, args.jobs), start=1):
         name = outcome.experiment.name
@@ -72,8 +72,11 @@ def run(args: argparse.Namespace) -> int:
         if outcome.state == 'failed':
             failed += 1
             print('    ' + '\n    '.join(failed_lines(outcome.work_dir)))
-        else:
-            done[name] = outcome.work_dir
+    done = {
+        experiment.name: folder / experiment.name
+        for experiment in whole_set
+        if (folder / experiment.name / FILE_NAME).is_file()
+    }
     if done:
         results = [
             DriftResult.load(work_dir / FILE_NAME)

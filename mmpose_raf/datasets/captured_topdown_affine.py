@@ -67,10 +67,13 @@ class CapturedTopdownAffine(TopdownAffine):
         results['bbox_scale'] = frame * ratios
         results = super().transform(results)
 
+        # The parent has fixed the aspect ratio of the frame again, after the
+        # rounding of each axis: the crop shows what it says.
+        results['input_center'] = (results['input_center'] +
+                                   0.5) / ratios - 0.5
+        results['input_scale'] = results['input_scale'] / ratios
         results.update(original)
         results['bbox_scale'] = frame
-        results['input_center'] = original['bbox_center'][0]
-        results['input_scale'] = frame[0]
         return results
 
     def __repr__(self) -> str:

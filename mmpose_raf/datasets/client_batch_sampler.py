@@ -67,11 +67,20 @@ class ClientBatchSampler(Sampler):
 
     def num_batches(self, client: int) -> int:
         """Number of batches of a client in one round."""
+        return self.local_epochs * sum(self._batch_counts(client))
+
+    def has_empty_part(self, client: int) -> bool:
+        """Whether a client has no batch at one of its sizes."""
+        return 0 in self._batch_counts(client)
+
+    def _batch_counts(self, client: int) -> List[int]:
+        """Number of batches of a client at each of its sizes."""
         rounding = math.floor if self.drop_last else math.ceil
-        return self.local_epochs * sum(
+        return [
             rounding(
                 math.ceil(len(part) / self.world_size) / self.batch_size)
-            for part in self.parts[client])
+            for part in self.parts[client]
+        ]
 
     def num_batches_until(self, num_rounds: int) -> int:
         """Number of batches in the first rounds together."""

@@ -7,9 +7,10 @@ from mmengine.dataset import BaseDataset, Compose
 from mmpose.datasets.transforms import TopdownAffine
 from torch.utils.data import Dataset
 
+from mmpose_raf.errors import ConfigError
 from .resized_pipeline import retarget_pipeline
 
-FIELD = 'val_dataloader.dataset.pipeline'
+FIELD = 'dataset.pipeline'
 Size = Tuple[int, int]
 
 
@@ -33,6 +34,10 @@ class MultiViewDataset(Dataset):
                  crops: Sequence[Tuple[Size, Optional[Size]]],
                  sigma_mode: str):
         self.dataset = dataset
+        if not hasattr(dataset, 'pipeline'):
+            raise ConfigError('dataset',
+                              f'{type(dataset).__name__} has no pipeline',
+                              "use MMPose's CombinedDataset")
         transforms = dataset.pipeline.transforms
         pipelines = [
             retarget_pipeline(transforms, input_size, sigma_mode, capture_size,

@@ -50,6 +50,11 @@ def retarget_pipeline(transforms: Sequence[Callable],
     for step in map(copy.copy, transforms):
         if isinstance(step, TopdownAffine):
             if capture_size is not None:
+                if type(step) is not TopdownAffine:
+                    raise ConfigError(
+                        f'{field}.{type(step).__name__}',
+                        'a crop of its own knows no capture_size',
+                        "use MMPose's TopdownAffine")
                 step = CapturedTopdownAffine(input_size, capture_size,
                                              step.use_udp)
             step.input_size = input_size

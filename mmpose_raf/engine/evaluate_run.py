@@ -38,7 +38,7 @@ def evaluate_run(work_dir: Path,
     checkpoint = _last_checkpoint(work_dir)
     cfg = read_config(_find_config(work_dir), str(work_dir))
     if input_sizes:
-        cfg.test_cfg = dict(type=LOOP, input_sizes=list(input_sizes))
+        cfg.test_cfg = multi_resolution_test(cfg.get('test_cfg'), input_sizes)
     elif (cfg.get('test_cfg') or {}).get('type') != LOOP:
         raise ConfigError(
             '--input-sizes', f'the config in {work_dir} tests at one size',
@@ -48,6 +48,11 @@ def evaluate_run(work_dir: Path,
     folder = work_dir / 'drift'
     cfg.work_dir = str(folder)
     cfg.resume, cfg.load_from = False, None
+    cfg.launcher = 'none'  # whatever the training was launched with
+    for key in ('test_dataloader', 'test_evaluator'):
+        if not cfg.get(key):
+            raise ConfigError(f'{work_dir}: {key}', 'it is missing',
+                              'add it to the config')
     runner = Runner.from_cfg(_without_training(cfg))
     load_weights(runner.model, checkpoint, 'last_checkpoint')
     runner.test()
@@ -56,6 +61,21 @@ def evaluate_run(work_dir: Path,
     result.save(work_dir / FILE_NAME)
     shutil.copy(folder / GALLERY_NAME, work_dir / GALLERY_NAME)
     return work_dir / FILE_NAME
+
+
+def multi_resolution_test(test_cfg: Optional[dict],
+                          input_sizes: Sequence[Tuple[int, int]]) -> dict:
+    """Config of the test loop at other input sizes.
+
+    Args:
+        test_cfg (dict, optional): Config of a test loop; if it is one over
+            many resolutions, its other options stay.
+        input_sizes (list[tuple[int, int]]): Sizes (w, h) in pixels.
+    """
+    options = dict(test_cfg or {})
+    if options.get('type') != LOOP:
+        options = dict(type=LOOP)
+    return dict(options, input_sizes=list(input_sizes))
 
 
 def _last_checkpoint(work_dir: Path) -> Path:

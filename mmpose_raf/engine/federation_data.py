@@ -93,11 +93,12 @@ def build_federated_dataloader(dataloader: DataLoader,
         rank=rank,
         world_size=world_size)
     for index, client in enumerate(clients):
-        if sampler.num_batches(index) == 0:
+        if sampler.has_empty_part(index):
             raise ConfigError(
                 'train_dataloader.batch_size',
                 f'client {client.name!r} has {len(indices[index])} samples '
-                'and thus no whole batch', 'lower it, or drop drop_last')
+                f'at {client.resolution} and thus no whole batch of each',
+                'lower it, or drop drop_last')
     return rebuild_dataloader(
         dataloader,
         FederatedDataset(clients, datasets, indices, sigma_mode),

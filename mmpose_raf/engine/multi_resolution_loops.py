@@ -13,12 +13,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmpose_raf.datasets.multi_view_dataset import CollateViews
-from mmpose_raf.errors import check_choice
-from mmpose_raf.evaluation.drift_recorder import DriftRecorder, HeldOutPart
+from mmpose_raf.errors import ConfigError, check_choice
+from mmpose_raf.evaluation.drift_recorder import (DriftRecorder, HeldOutPart,
+                                                  has_keypoints)
 from mmpose_raf.evaluation.drift_result import FILE_NAME, GALLERY_NAME
 from mmpose_raf.evaluation.multi_resolution_evaluation import (
     MultiResolutionEvaluation, Shown)
-from mmpose_raf.evaluation.view import View, list_views
+from mmpose_raf.evaluation.view import View, check_sizes, list_views
 from mmpose_raf.models.ladder import levels_of
 from .dataloaders import rebuild_dataloader
 from .federated_hook import FederatedHook
@@ -89,13 +90,19 @@ class MultiResolutionLoop:
             model = model.module
         if trained_sizes is None:
             trained_sizes = find_trained_sizes(runner.hooks, model)
+        else:
+            check_sizes(trained_sizes, 'trained_sizes')
+        if self.dataloader.batch_size is None:
+            raise ConfigError(f'{self.mode}_dataloader.batch_sampler',
+                              'it is set', 'use batch_size and sampler')
         self.evaluation = MultiResolutionEvaluation(
             model,
             self.dataloader.dataset,
             self.evaluator,
             self.extend_views(
                 list_views(input_sizes, capture_sizes, upsample_to)),
-            [tuple(size) for size in trained_sizes],
+            input_sizes,
+            trained_sizes,
             key_metric=key_metric,
             upsample_mode=check_choice(upsample_mode, UPSAMPLE_MODES,
                                        'upsample_mode'))
@@ -173,7 +180,7 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
     accuracy of each of the federation's clients at its own resolution and on
     its held-out part: the test data, shared out by the federation's
     partitioner. A client's resolution is evaluated even if ``input_sizes``
-    lacks it. The result is written to the work dir as ``drift.json``, and a
+    lacks it, but not summarised. The result is written to the work dir as ``drift.json``, and a
     few persons in all views as ``drift_gallery.npz``.
 
     Args:
@@ -195,14 +202,21 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
                  keypoint_threshold: float = 0.1,
                  num_persons: int = 5,
                  **kwargs):
+        if not keypoint_threshold > 0:
+            raise ConfigError('keypoint_threshold',
+                              f'got {keypoint_threshold!r}',
+                              'use a share of the box, > 0')
+        if not isinstance(num_persons, int) or num_persons < 1:
+            raise ConfigError('num_persons', f'got {num_persons!r}',
+                              'use an integer of at least 1')
         self._hook = find_federation(runner.hooks)
         super().__init__(runner, dataloader, evaluator, *args, **kwargs)
-        part_evaluator = copy.deepcopy(evaluator)
-        if not isinstance(evaluator, Evaluator):
+        parts = self._parts()
+        part_evaluator = copy.deepcopy(evaluator) if parts else None
+        if parts and not isinstance(evaluator, Evaluator):
             part_evaluator = runner.build_evaluator(part_evaluator)
-        self.recorder = DriftRecorder(self.evaluation, self._parts(),
-                                      part_evaluator, keypoint_threshold,
-                                      num_persons)
+        self.recorder = DriftRecorder(self.evaluation, parts, part_evaluator,
+                                      keypoint_threshold, num_persons)
 
     def extend_views(self, views: List[View]) -> List[View]:
         """Add the clients' own resolutions."""
@@ -216,17 +230,23 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
     def _parts(self) -> List[HeldOutPart]:
         """Share out the test data among the clients."""
         hook = self._hook
-        # Each process has a part of each client's part, of unequal sizes,
-        # which MMEngine cannot collect.
-        if hook is None or get_world_size() > 1:
+        if hook is None:
             return []
+        dataset = self.evaluation.dataset.dataset
+        reason = None
         if hook.clients[0].dataset is not None:
-            self.runner.logger.info(
-                'The clients have datasets of their own and thus no part of '
-                'the test data: no accuracy by client')
+            reason = 'the clients have datasets of their own'
+        elif get_world_size() > 1:
+            # Padding, with which processes get equal shares, cannot be told
+            # from the samples of a part.
+            reason = 'there are several processes'
+        elif not has_keypoints(dataset):
+            reason = 'the boxes are those of a detector (bbox_file)'
+        if reason is not None:
+            self.runner.logger.info(f'No accuracy by client: {reason}')
             return []
         indices = hook.partitioner.for_held_out().partition(
-            self.evaluation.dataset.dataset, hook.clients, hook.seed)
+            dataset, hook.clients, hook.seed)
         parts = [
             HeldOutPart(client.name, View(size, client.capture_size),
                         frozenset(client.part(own, index).tolist()))
@@ -244,8 +264,9 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
         folder = Path(self.runner.work_dir)
         result = self.recorder.result(folder.resolve().name)
         if is_main_process():
-            result.save(folder / FILE_NAME)
             self.recorder.build_gallery().save(folder / GALLERY_NAME)
+            # Last: with it the evaluation is done.
+            result.save(folder / FILE_NAME)
             self.runner.logger.info(f'Result: {folder / FILE_NAME}')
 
 
@@ -263,9 +284,8 @@ def find_trained_sizes(hooks: Sequence, model: nn.Module) -> List[Size]:
         model (BasePoseEstimator): The model, not wrapped.
 
     Returns:
-        list[tuple[int, int]]: Sizes of the clients, each with the ladder's
-        levels below it; the ladder without a federation; the codec's input
-        size without a ladder.
+        list[tuple[int, int]]: Levels of the clients' sizes; without a
+        federation those of the codec's input size.
     """
     federation = find_federation(hooks)
     ladder = getattr(model, 'ladder', [])
@@ -275,7 +295,8 @@ def find_trained_sizes(hooks: Sequence, model: nn.Module) -> List[Size]:
             for size in client.input_sizes
         ]
     else:
-        natives = ladder[:1] or [tuple(model.head.decoder.input_size)]
+        natives = [tuple(model.head.decoder.input_size)]
+    upward = getattr(model, 'upward', False)
     return list(
         dict.fromkeys(size for native in natives
-                      for size in levels_of(ladder, native)))
+                      for size in levels_of(ladder, native, upward)))

@@ -12,6 +12,8 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmpose_raf.datasets.partitioners import partition_fingerprint
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.evaluation.any_size import AnySizePredictor
+from mmpose_raf.evaluation.view import list_views
 from .federated_hook import FederatedHook
 from .federation_data import share_out
 from .federation_settings import (check_resumed_partition,
@@ -35,7 +37,7 @@ def check_run(cfg: Config):
             raise ConfigError(name, 'it is missing',
                               'training needs it, see configs/')
     hook = build_hook(cfg)
-    for name in ('train_dataloader', 'val_dataloader'):
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name):
             _check_dataset(cfg[name].dataset, f'{name}.dataset')
     _check_evaluators(cfg)
@@ -71,12 +73,25 @@ def _build_parts(cfg: Config, hook: FederatedHook) -> str:
     scope = DefaultScope.overwrite_default_scope(
         cfg.get('default_scope', 'mmengine'))
     with scope:
-        hook.check_input_sizes(MODELS.build(copy.deepcopy(cfg.model)))
+        model = MODELS.build(copy.deepcopy(cfg.model))
+        hook.check_input_sizes(model)
+        for name in ('val_cfg', 'test_cfg'):
+            _check_views(model, cfg.get(name) or {})
         dataset = DATASETS.build(
             copy.deepcopy(cfg.train_dataloader.dataset))
         datasets, indices = share_out(dataset, hook.clients,
                                       hook.partitioner, hook.seed)
     return partition_fingerprint(datasets, hook.clients, indices)
+
+
+def _check_views(model, loop: dict):
+    """Check what a loop over many resolutions will show the model."""
+    if str(loop.get('type')).startswith('MultiResolution'):
+        AnySizePredictor(
+            model,
+            list_views(
+                loop.get('input_sizes'), loop.get('capture_sizes', ()),
+                loop.get('upsample_to')))
 
 
 def build_hook(cfg: Config) -> FederatedHook:

@@ -16,6 +16,8 @@ class ClientLog:
 
     def __init__(self):
         self.sums: Dict[str, Tensor] = {}
+        # Not every iteration has every key: levels differ between batches.
+        self.counts: Dict[str, int] = {}
         self.num_iters = 0
         self.start = time.perf_counter()
 
@@ -25,12 +27,14 @@ class ClientLog:
             if isinstance(value, Tensor):
                 value = value.detach().float()
             self.sums[key] = self.sums.get(key, 0) + value
+            self.counts[key] = self.counts.get(key, 0) + 1
         self.num_iters += 1
 
     def means(self) -> Dict[str, float]:
-        """Means over the iterations, and the seconds that they took."""
+        """Means over the iterations that logged a key, and the seconds that
+        all took."""
         means = {
-            key: float(value) / self.num_iters
+            key: float(value) / self.counts[key]
             for key, value in self.sums.items()
         }
         return dict(means, seconds=time.perf_counter() - self.start)

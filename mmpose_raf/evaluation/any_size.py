@@ -4,17 +4,21 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Iterator, List, Sequence
 
+import numpy as np
 import torch
 from mmpose.structures import PoseDataSample
-from torch import nn
+from torch import Tensor, nn
 
+from mmpose_raf.errors import ConfigError, describe_error
 from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.heads import AnyResolutionHeatmapHead
 from mmpose_raf.models.heatmap_decoding import decode_at_any_size
 from mmpose_raf.models.heatmap_targets import encode_batch
 from mmpose_raf.models.ladder import (check_backbone_takes, resample,
                                       resize_keypoints)
-from .view import Size, View
+from mmpose_raf.models.pose_estimators.raf_pose_estimator import \
+    gather_keypoints
+from .view import Size, View, size_name
 
 
 class AnySizePredictor:
@@ -41,9 +45,29 @@ class AnySizePredictor:
         self.sigma_mode = getattr(head, 'sigma_mode', 'pixel')
         self.use_udp = is_udp(self.codec)
         for view in views:
-            resize_codec(self.codec, view.model_size, self.sigma_mode)
-            check_backbone_takes(model.backbone, view.model_size,
-                                 'input_sizes')
+            self._check(view)
+
+    def _check(self, view: View):
+        """Refuse a view that the model cannot take, by trying it.
+
+        A CNN rounds its feature maps up where a size does not fit its
+        strides: then the heatmap shows more than the crop.
+        """
+        size = view.model_size
+        wanted = resize_codec(self.codec, size, self.sigma_mode).heatmap_size
+        check_backbone_takes(self.model.backbone, size, 'input_sizes')
+        try:
+            heatmaps = forward_once(self.model, size)
+        except Exception as error:  # whatever the layers of a model raise
+            raise ConfigError(
+                'input_sizes', f'the model does not take {size_name(size)}: '
+                f'{describe_error(error)}', 'choose another size') from None
+        found = tuple(heatmaps.shape[:-3:-1])
+        if found != wanted:
+            raise ConfigError(
+                'input_sizes', f'of {size_name(size)} the model makes a '
+                f'heatmap of {size_name(found)}, not {size_name(wanted)}',
+                'choose sizes that fit the strides of its backbone')
 
     @contextmanager
     def decoding(self) -> Iterator[None]:
@@ -100,14 +124,33 @@ class AnySizePredictor:
         Returns:
             list[PoseDataSample]: Copies with predictions in image pixels.
         """
-        truth = [sample.gt_instances for sample in data_samples]
-        keypoints, visible = (torch.cat([
-            torch.from_numpy(instances[key].astype('float32'))
-            for instances in truth
-        ]) for key in ('transformed_keypoints', 'keypoints_visible'))
+        keypoints, visible, _ = gather_keypoints(data_samples,
+                                                 torch.device('cpu'))
         codec = resize_codec(self.codec, view.model_size, self.sigma_mode)
-        heatmaps, _ = encode_batch(codec, keypoints[..., :2],
-                                   visible.reshape(keypoints.shape[:2]))
-        predictions = decode_at_any_size(self.codec, self.sigma_mode, heatmaps)
-        return self.model.add_pred_to_datasample(
-            predictions, None, [sample.new() for sample in data_samples])
+        heatmaps, _ = encode_batch(codec, keypoints, visible)
+        with np.errstate(invalid='ignore'):  # of keypoints without heatmap
+            decoded = decode_at_any_size(self.codec, self.sigma_mode, heatmaps)
+        predictions = []
+        for sample, prediction in zip(data_samples, decoded):
+            sample = sample.new()
+            corner = sample.input_center - 0.5 * sample.input_scale
+            share = np.nan_to_num(prediction.keypoints) / sample.input_size
+            prediction.keypoints = share * sample.input_scale + corner
+            prediction.bboxes = sample.gt_instances.bboxes
+            prediction.bbox_scores = sample.gt_instances.bbox_scores
+            sample.pred_instances = prediction
+            predictions.append(sample)
+        return predictions
+
+
+def forward_once(model: nn.Module, input_size: Size) -> Tensor:
+    """Heatmaps (1, K, H, W) of an empty image of a size (w, h)."""
+    width, height = input_size
+    image = next(model.parameters()).new_zeros(1, 3, height, width)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            return model.head.forward(model.extract_feat(image))
+    finally:
+        model.train(was_training)

@@ -121,9 +121,8 @@ def list_ceilings(
                 view.view.input_size: view.ceiling[result.key_metric]
                 for view in result.plain_views if view.ceiling
             }
-            known = next((other for other in found.values() if all(
-                abs(other[size] - value) < SAME_CEILING
-                for size, value in ceiling.items() if size in other)), None)
+            known = next((other for other in found.values()
+                          if _is_same(ceiling, other)), None)
             if known is not None:
                 known.update(ceiling)
             elif ceiling:
@@ -134,6 +133,12 @@ def list_ceilings(
             for ceiling in found.values()
         }
     return {f'ceiling of {name}': ceiling for name, ceiling in found.items()}
+
+
+def _is_same(ceiling: Dict[Size, float], other: Dict[Size, float]) -> bool:
+    common = set(ceiling) & set(other)
+    return bool(common) and all(
+        abs(ceiling[size] - other[size]) < SAME_CEILING for size in common)
 
 
 def check_comparable(results: Sequence[DriftResult]):

@@ -3,9 +3,10 @@
 import platform
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.evaluator import Evaluator
 
 from .dataset_fingerprint import dataset_fingerprint
@@ -42,27 +43,37 @@ class HeldOutPart:
 class DriftRecorder:
     """Watches an evaluation: ceiling, keypoints, cost, clients, persons.
 
+    Boxes of a detector (``bbox_file``) come without keypoints: then there is
+    neither a ceiling nor an accuracy of each keypoint.
+
     Args:
         evaluation (MultiResolutionEvaluation): What is watched.
         parts (list[HeldOutPart]): Held-out parts of the clients, whose views
             are among the evaluation's.
-        part_evaluator (Evaluator): The evaluation's metrics, built once
-            more, for the parts.
+        part_evaluator (Evaluator, optional): The evaluation's metrics, built
+            once more, for the parts; None if there are none.
         threshold (float): See ``keypoint_threshold`` in
             :class:`DriftResult`.
         num_persons (int): Persons in the gallery.
     """
 
     def __init__(self, evaluation: MultiResolutionEvaluation,
-                 parts: Sequence[HeldOutPart], part_evaluator: Evaluator,
-                 threshold: float, num_persons: int):
+                 parts: Sequence[HeldOutPart],
+                 part_evaluator: Optional[Evaluator], threshold: float,
+                 num_persons: int):
         self.evaluation = evaluation
         self.parts = parts
         self.threshold = threshold
+        self.has_keypoints = has_keypoints(evaluation.dataset.dataset)
         metainfo = evaluation.dataset.metainfo
-        part_evaluator.dataset_meta = metainfo
-        judge_partly(part_evaluator)
-        self.part_metrics = ViewEvaluator(part_evaluator)
+        if part_evaluator is not None:
+            # CocoMetric writes them into the annotations of a part; of
+            # combined datasets nobody has told it.
+            classes = [dict(id=1, name='person')]
+            part_evaluator.dataset_meta = dict(dict(CLASSES=classes),
+                                               **metainfo)
+            judge_partly(part_evaluator)
+            self.part_metrics = ViewEvaluator(part_evaluator)
         keypoints = Evaluator([KeypointAccuracy(threshold, 'bbox')])
         keypoints.dataset_meta = metainfo
         self.keypoints = ViewEvaluator(keypoints)
@@ -73,11 +84,12 @@ class DriftRecorder:
         """Note a batch of one view."""
         view, predictions = shown.view, shown.predictions
         self.laps[view].append((shown.seconds, len(predictions)))
-        self.keypoints.process(view.name, predictions, shown.batch)
-        self.evaluation.evaluator.process(
-            _ceiling_of(view),
-            self.evaluation.predictor.predict_truth(
-                shown.batch['data_samples'], view), shown.batch)
+        if self.has_keypoints:
+            self.keypoints.process(view.name, predictions, shown.batch)
+            truth = self.evaluation.predictor.predict_truth(
+                shown.batch['data_samples'], view)
+            self.evaluation.evaluator.process(
+                _ceiling_of(view), truth, shown.batch)
         self.gallery.add(view.name, shown.batch['inputs'], predictions)
         for part in self.parts:
             own = [s for s in predictions if s.sample_index in part.indices]
@@ -97,11 +109,10 @@ class DriftRecorder:
             ViewResult(
                 view,
                 _plain(metrics),
-                _plain(
-                    evaluation.evaluator.evaluate(_ceiling_of(view), size)),
+                self._ceiling(view),
+                self._keypoint_accuracy(view),
                 gflops=count_gflops(evaluation.model, view.model_size),
-                milliseconds=_milliseconds(self.laps[view]),
-                **self.keypoints.evaluate(view.name, size))
+                milliseconds=_milliseconds(self.laps[view]))
             for view, metrics in evaluation.metrics.items()
         ]
         clients = [
@@ -117,11 +128,26 @@ class DriftRecorder:
             key_metric=evaluation.key_metric,
             rule=evaluation.rule,
             trained_sizes=evaluation.trained_sizes,
+            input_sizes=evaluation.input_sizes,
             keypoint_names=[names[index] for index in sorted(names)],
             keypoint_threshold=self.threshold,
             views=views,
             clients=clients,
             hardware=_hardware(next(evaluation.model.parameters()).device))
+
+    def _ceiling(self, view: View) -> Dict[str, float]:
+        if not self.has_keypoints:
+            return {}
+        return _plain(
+            self.evaluation.evaluator.evaluate(
+                _ceiling_of(view), len(self.evaluation.dataset)))
+
+    def _keypoint_accuracy(self, view: View) -> List[Optional[float]]:
+        dataset = self.evaluation.dataset
+        if not self.has_keypoints:
+            return [None] * len(dataset.metainfo['keypoint_id2name'])
+        return self.keypoints.evaluate(view.name,
+                                       len(dataset))['keypoint_accuracy']
 
     def _judge_part(self, part: HeldOutPart) -> Dict[str, float]:
         # Again before each part, for the last one's annotations are there.
@@ -132,6 +158,11 @@ class DriftRecorder:
     def build_gallery(self) -> DriftGallery:
         """Return the first persons in all views."""
         return self.gallery.build()
+
+
+def has_keypoints(dataset: BaseDataset) -> bool:
+    """Whether the persons of a dataset are annotated, not detected."""
+    return not getattr(dataset, 'bbox_file', None)
 
 
 def _ceiling_of(view: View) -> str:

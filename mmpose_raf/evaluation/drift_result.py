@@ -1,6 +1,7 @@
 """What an evaluation at many resolutions found, as a file."""
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
@@ -72,6 +73,8 @@ class DriftResult:
         key_metric (str): The metric that is summarised.
         rule (str): ``'greater'`` or ``'less'`` of it is better.
         trained_sizes (list[tuple[int, int]]): Sizes (w, h) of the training.
+        input_sizes (list[tuple[int, int]]): Sizes that are summarised; the
+            plain views may have more, the clients' own.
         keypoint_names (list[str]): Names of the K keypoints.
         keypoint_threshold (float): Distance, as a share of the longer side
             of the person's box, below which a keypoint counts as right in
@@ -88,6 +91,7 @@ class DriftResult:
     key_metric: str
     rule: str
     trained_sizes: List[Size]
+    input_sizes: List[Size]
     keypoint_names: List[str]
     keypoint_threshold: float
     views: List[ViewResult]
@@ -101,10 +105,12 @@ class DriftResult:
 
     @property
     def accuracy(self) -> Dict[Size, float]:
-        """dict: The key metric of the plain views by input size (w, h)."""
+        """dict: The key metric by the input size (w, h) of the plain views
+        that are summarised."""
         return {
             result.view.input_size: result.metrics[self.key_metric]
             for result in self.plain_views
+            if result.view.input_size in self.input_sizes
         }
 
     @property
@@ -115,7 +121,10 @@ class DriftResult:
     def save(self, path: Path):
         """Write the result as JSON."""
         tree = dict(asdict(self), format=FORMAT, summary=self.summary)
-        Path(path).write_text(json.dumps(tree, indent=2) + '\n')
+        # Whole or not at all: what is there counts as done.
+        partial = Path(f'{path}.partial')
+        partial.write_text(json.dumps(tree, indent=2) + '\n')
+        os.replace(partial, path)
 
     @classmethod
     def load(cls, path: Path) -> 'DriftResult':
@@ -144,7 +153,8 @@ class DriftResult:
 
 def _result_of(tree: dict) -> DriftResult:
     tree.pop('summary')  # derived
-    tree['trained_sizes'] = [tuple(size) for size in tree['trained_sizes']]
+    for key in ('trained_sizes', 'input_sizes'):
+        tree[key] = [tuple(size) for size in tree[key]]
     for key, kind in (('views', ViewResult), ('clients', ClientResult)):
         tree[key] = [
             kind(**dict(entry, view=_view_of(entry['view'])))

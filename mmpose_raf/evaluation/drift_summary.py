@@ -9,6 +9,9 @@ Size = Tuple[int, int]
 # Last part of the names of MMPose's errors; all others are accuracies.
 ERRORS = ('NME', 'EPE', 'MPJPE', 'P-MPJPE', 'N-MPJPE')
 
+# MMPose's metrics list others before these, e.g. MPII's that of the head.
+USUAL = ('AP', 'PCK', 'PCKh', 'NME')
+
 
 def rule_of(metric: str) -> str:
     """Whether ``'greater'`` or ``'less'`` is better, as in CheckpointHook."""
@@ -46,13 +49,20 @@ def summarise_drift(accuracy: Dict[Size, float], trained_sizes: Sequence[Size],
 
 
 def pick_metric(metrics: Dict[str, float], wanted: Optional[str]) -> str:
-    """Name of the metric that is summarised: the wanted one or the first.
+    """Name of the metric that is summarised.
+
+    The wanted one, or else what is usually reported (:data:`USUAL`), or else
+    the first.
 
     Raises:
         ConfigError: If the metrics do not have the wanted one.
     """
     if wanted is None:
-        return next(iter(metrics))
+        usual = [
+            name for part in USUAL for name in metrics
+            if name.split('/')[-1] == part
+        ]
+        return usual[0] if usual else next(iter(metrics))
     if wanted not in metrics:
         raise ConfigError('key_metric', f'got {wanted!r}',
                           f'use one of {", ".join(metrics)}')

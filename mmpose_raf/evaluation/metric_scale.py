@@ -51,7 +51,8 @@ def scale_of(results: Sequence[DriftResult]) -> MetricScale:
         if metrics
     ]
     # Some of MMPose's metrics are percentages already, as MPII's PCK.
-    is_share = all(value <= 1 for value in values)
+    # Of what is not a number nothing can be told.
+    is_share = all(not value > 1 for value in values)
     return MetricScale(first.key_metric,
                        100 if is_share else 1,
                        is_percent=True)

@@ -1,9 +1,9 @@
 """What a prediction costs."""
 
-import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from .any_size import forward_once
 from .view import Size
 
 
@@ -19,12 +19,6 @@ def count_gflops(model: nn.Module, input_size: Size) -> float:
         an addition are two; no flip test. Torch counts matrix products,
         convolutions and attention.
     """
-    width, height = input_size
-    weight = next(model.parameters())
-    image = weight.new_zeros(1, 3, height, width)
-    was_training = model.training
-    model.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.head.forward(model.extract_feat(image))
-    model.train(was_training)
+    with FlopCounterMode(display=False) as counter:
+        forward_once(model, input_size)
     return counter.get_total_flops() / 1e9

@@ -39,7 +39,9 @@ class MultiResolutionEvaluation:
         model (BasePoseEstimator): The model, not wrapped.
         dataset (BaseDataset): A top-down dataset in test mode, as built.
         evaluator (Evaluator): MMPose's metrics, built.
-        views (list[View]): The views, all or the first of them plain.
+        views (list[View]): The views, the first of them plain.
+        input_sizes (list[tuple[int, int]]): Sizes (w, h) of the plain views
+            that are summarised.
         trained_sizes (list[tuple[int, int]]): Input sizes (w, h) seen in
             training.
         key_metric (str, optional): The metric to summarise. Defaults to
@@ -55,12 +57,14 @@ class MultiResolutionEvaluation:
                  dataset,
                  evaluator: Evaluator,
                  views: Sequence[View],
+                 input_sizes: Sequence[Size],
                  trained_sizes: Sequence[Size],
                  key_metric: Optional[str] = None,
                  upsample_mode: str = 'bicubic'):
         self.model = model
         self.views = list(views)
-        self.trained_sizes = list(trained_sizes)
+        self.input_sizes = [tuple(size) for size in input_sizes]
+        self.trained_sizes = [tuple(size) for size in trained_sizes]
         self.key_metric = key_metric
         self.upsample_mode = upsample_mode
         self.evaluator = ViewEvaluator(evaluator)
@@ -123,7 +127,8 @@ class MultiResolutionEvaluation:
         self.rule = rule_of(self.key_metric)
         accuracy = {
             view.input_size: values[self.key_metric]
-            for view, values in self.metrics.items() if view.is_plain
+            for view, values in self.metrics.items()
+            if view.is_plain and view.input_size in self.input_sizes
         }
         summary = summarise_drift(accuracy, self.trained_sizes, self.rule)
         named = {

@@ -81,24 +81,33 @@ def list_views(input_sizes: Sequence[Size],
             also enlarged to this. Defaults to None.
 
     Raises:
-        ConfigError: If a size is no size, or one stands there twice.
+        ConfigError: If a size is no size, stands there twice, or gives no
+            view.
     """
-    _check_sizes(input_sizes, 'input_sizes', at_least=1)
-    _check_sizes(capture_sizes, 'capture_sizes')
+    check_sizes(input_sizes, 'input_sizes', at_least=1)
+    check_sizes(capture_sizes, 'capture_sizes')
     sizes = [tuple(size) for size in input_sizes]
     views = [View(size) for size in sizes]
     for captured in map(tuple, capture_sizes):
-        views += [
+        views += _some([
             View(size, capture_size=captured) for size in sizes
             if _is_below(captured, size)
-        ]
+        ], 'capture_sizes', captured, 'below')
     if upsample_to is not None:
-        _check_sizes([upsample_to], 'upsample_to')
+        check_sizes([upsample_to], 'upsample_to')
         target = tuple(upsample_to)
-        views += [
+        views += _some([
             View(size, upsample_to=target) for size in sizes
             if _is_below(size, target)
-        ]
+        ], 'upsample_to', target, 'above')
+    return views
+
+
+def _some(views: List[View], field: str, size: Size, side: str) -> List[View]:
+    if not views:
+        raise ConfigError(field,
+                          f'{size_name(size)} is {side} none of input_sizes',
+                          'leave it out, or add sizes')
     return views
 
 
@@ -106,7 +115,12 @@ def _is_below(size: Size, other: Size) -> bool:
     return size != other and size[0] <= other[0] and size[1] <= other[1]
 
 
-def _check_sizes(sizes: Sequence[Size], field: str, at_least: int = 0):
+def check_sizes(sizes: Sequence[Size], field: str, at_least: int = 0):
+    """Refuse what is no list of different sizes (w, h).
+
+    Raises:
+        ConfigError: If it is not, or shorter than ``at_least``.
+    """
     is_list = isinstance(sizes, (list, tuple)) and len(sizes) >= at_least
     if not is_list or not all(map(is_size, sizes)):
         raise ConfigError(field, f'got {sizes!r}',

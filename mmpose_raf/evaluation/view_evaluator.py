@@ -1,9 +1,10 @@
 """One set of metrics that follows many evaluations at once."""
 
+import copy
 from contextlib import contextmanager
 from typing import Any, Dict, Hashable, Iterator, List, Sequence
 
-from mmengine.evaluator import Evaluator
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmpose.evaluation.metrics import CocoMetric
 
 # Where metrics write a file of their own: one evaluation must not overwrite
@@ -24,6 +25,7 @@ class ViewEvaluator:
 
     def __init__(self, evaluator: Evaluator):
         self.evaluator = evaluator
+        self.metrics = list(_all_metrics(evaluator))
         self.results: Dict[Hashable, List[list]] = {}
 
     def process(self, key: Hashable, data_samples: Sequence, data_batch: Any):
@@ -38,22 +40,36 @@ class ViewEvaluator:
             key (Hashable): The evaluation.
             size (int): Number of its samples.
         """
-        with self._results_of(key), self._files_of(key):
+        with self._results_of(key), self._files_of(key), \
+                self._annotations():
             return self.evaluator.evaluate(size)
 
     @contextmanager
     def _results_of(self, key: Hashable) -> Iterator[None]:
-        metrics = self.evaluator.metrics
-        kept = self.results.setdefault(key, [[] for _ in metrics])
-        for metric, results in zip(metrics, kept):
+        kept = self.results.setdefault(key, [[] for _ in self.metrics])
+        for metric, results in zip(self.metrics, kept):
             metric.results = results
         yield
+
+    @contextmanager
+    def _annotations(self) -> Iterator[None]:
+        """Keep annotations that ``CocoMetric`` converts in place."""
+        converted = [(metric, metric.coco) for metric in self.metrics
+                     if isinstance(metric, CocoMetric)
+                     and metric.gt_converter is not None]
+        for metric, coco in converted:
+            metric.coco = copy.deepcopy(coco)
+        try:
+            yield
+        finally:
+            for metric, coco in converted:
+                metric.coco = coco
 
     @contextmanager
     def _files_of(self, key: Hashable) -> Iterator[None]:
         """Put the key into the names of the files that metrics write."""
         originals = [(metric, field, getattr(metric, field))
-                     for metric in self.evaluator.metrics
+                     for metric in self.metrics
                      for field in FILE_FIELDS if getattr(metric, field, None)]
         for metric, field, path in originals:
             stem, dot, suffix = path.rpartition('.')
@@ -75,6 +91,14 @@ def judge_partly(evaluator: Evaluator):
     prediction as missed. Without the file it takes the annotations from the
     samples that it is given.
     """
-    for metric in evaluator.metrics:
+    for metric in _all_metrics(evaluator):
         if isinstance(metric, CocoMetric):
             metric.coco = None
+
+
+def _all_metrics(owner: Any) -> Iterator[BaseMetric]:
+    """Metrics of an evaluator, or parts of a metric, at any depth."""
+    parts = getattr(owner, 'metrics', ())
+    for metric in parts.values() if isinstance(parts, dict) else parts:
+        yield metric
+        yield from _all_metrics(metric)

@@ -12,6 +12,7 @@ A set is a config file of MMEngine with
 
 import copy
 import itertools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List
@@ -19,7 +20,9 @@ from typing import Any, Dict, List
 from mmengine.config import Config
 
 from mmpose_raf.config_file import read_config
+from mmpose_raf.engine.evaluate_run import multi_resolution_test
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.evaluation.view import check_sizes
 
 REQUIRED = ('base', 'axes', 'input_sizes')
 
@@ -51,10 +54,7 @@ def load_experiments(path: Path) -> List[Experiment]:
         ConfigError: If the file is no such set.
     """
     described = read_config(path, 'set')
-    for key in REQUIRED:
-        if not described.get(key):
-            raise ConfigError(f'{path}: {key}', 'it is missing',
-                              'a set of experiments needs it')
+    _check(described, path)
     base = path.parent / described.base
     return [
         Experiment('-'.join([*values, f'seed{seed}']),
@@ -64,18 +64,51 @@ def load_experiments(path: Path) -> List[Experiment]:
     ]
 
 
+def _check(described: Config, path: Path):
+    """Refuse a set that does not hold what it must."""
+    for key in REQUIRED:
+        if not described.get(key):
+            raise ConfigError(f'{path}: {key}', 'it is missing',
+                              'a set of experiments needs it')
+    check_sizes(described.input_sizes, f'{path}: input_sizes')
+    seeds = described.get('seeds', [0])
+    is_list = isinstance(seeds, (list, tuple)) and len(seeds) > 0
+    if not is_list or not all(isinstance(seed, int) for seed in seeds):
+        raise ConfigError(f'{path}: seeds', f'got {seeds!r}',
+                          'give a list of integers')
+    if not isinstance(described.base, str):
+        raise ConfigError(f'{path}: base', f'got {described.base!r}',
+                          'give the path of a config')
+    axes = described.axes
+    if not isinstance(axes, dict):
+        raise ConfigError(f'{path}: axes', f'got {axes!r}',
+                          'give a dict of axes')
+    for axis, choices in axes.items():
+        if not isinstance(choices, dict) or not choices:
+            raise ConfigError(f'{path}: axes.{axis}', f'got {choices!r}',
+                              'give a dict from names to fields')
+        for name, fields in choices.items():
+            if not isinstance(fields, dict):
+                raise ConfigError(f'{path}: axes.{axis}.{name}',
+                                  f'got {fields!r}',
+                                  'give a dict of dotted fields')
+            if not re.fullmatch(r'[\w.]+', name):
+                raise ConfigError(f'{path}: axes.{axis}', f'got {name!r}',
+                                  'name values by letters, digits, _ and .')
+
+
 def _compose(base: Path, described: Config, values: List[str],
              seed: int) -> Config:
     """Config of the base with the values of all axes."""
     config = read_config(base)
+    config.test_cfg = multi_resolution_test(
+        config.get('test_cfg'), described.input_sizes)
     for (axis, choices), value in zip(described.axes.items(), values):
         replace_fields(config, choices[value], f'axes.{axis}.{value}')
-    config.randomness = dict(seed=seed)
-    for hook in config.custom_hooks:
+    config.randomness = dict(config.get('randomness', {}), seed=seed)
+    for hook in config.get('custom_hooks', ()):
         if hook.type == 'FederatedHook':
             hook.seed = seed
-    config.test_cfg = dict(
-        type='MultiResolutionTestLoop', input_sizes=described.input_sizes)
     return config
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Sequence
 
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.errors import ConfigError, make_folder
 from mmpose_raf.evaluation.drift_result import FILE_NAME
 from .experiment_set import Experiment
 
@@ -82,7 +82,7 @@ def _write_config(experiment: Experiment, folder: Path) -> Path:
     path = folder / CONFIG_FOLDER / f'{experiment.name}.py'
     text = experiment.config.pretty_text
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, '--work-dir')
         path.write_text(text)
     elif path.read_text() != text:
         raise ConfigError(

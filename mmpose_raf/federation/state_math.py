@@ -78,8 +78,8 @@ def compare_updates(reference: State, states: Sequence[State],
 
     Returns:
         tuple[list[float], list[float]]: L2 norm of each update, and its mean
-        cosine with the others, in [-1, 1]; NaN if there is no other or the
-        update is zero.
+        cosine with those of the others that moved, in [-1, 1]; NaN if none
+        did or the update is zero.
     """
     updates = [
         torch._foreach_sub([_at_least_float32(state[key]) for key in keys],
@@ -90,15 +90,20 @@ def compare_updates(reference: State, states: Sequence[State],
     norms = [
         torch.stack(torch._foreach_norm(update)).norm() for update in updates
     ]
+    norms = [norm.item() for norm in norms]
     total = [torch.zeros_like(tensor) for tensor in updates[0]]
     for update, norm in zip(updates, norms):
-        torch._foreach_mul_(update, (1 / norm).item())
+        torch._foreach_mul_(update, 1 / norm if norm else 0)
         torch._foreach_add_(total, update)
-    others = len(states) - 1
-    cosines = [(sum(torch.dot(a.flatten(), b.flatten())
-                    for a, b in zip(update, total)).item() - 1) /
-               others if others else math.nan for update in updates]
-    return [norm.item() for norm in norms], cosines
+    others = sum(norm > 0 for norm in norms) - 1
+    cosines = []
+    for update, norm in zip(updates, norms):
+        product = sum(
+            torch.dot(a.flatten(), b.flatten())
+            for a, b in zip(update, total)).item()
+        is_known = others > 0 and norm > 0
+        cosines.append((product - 1) / others if is_known else math.nan)
+    return norms, cosines
 
 
 def _at_least_float32(tensor: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Dict, List, Sequence
 
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.errors import ConfigError, make_folder
 from mmpose_raf.evaluation.drift_export import write_csv, write_json
 from mmpose_raf.evaluation.drift_gallery import DriftGallery
 from mmpose_raf.evaluation.drift_group import (check_comparable, group_by_name,
@@ -73,7 +73,12 @@ def write_report(results: Sequence[DriftResult], folders: Dict[str, Path],
                                        encoding='utf-8')
 
 
-def _claim(out_dir: Path):
+def check_folder(out_dir: Path):
+    """Refuse a folder for a report that holds something else.
+
+    Raises:
+        ConfigError: If it is no folder, or holds other files than a report.
+    """
     if out_dir.exists() and not out_dir.is_dir():
         raise ConfigError(str(out_dir), 'it is no folder',
                           'give a folder for the report')
@@ -81,7 +86,11 @@ def _claim(out_dir: Path):
     if out_dir.exists() and any(out_dir.iterdir()) and not is_report:
         raise ConfigError(str(out_dir), 'it holds other files than a report',
                           'give a new folder')
-    out_dir.mkdir(parents=True, exist_ok=True)
+
+
+def _claim(out_dir: Path):
+    check_folder(out_dir)
+    make_folder(out_dir, str(out_dir))
     # First, so that a report that fails halfway can be written again.
     (out_dir / REPORT_NAME).write_text('The report is not finished.\n')
 

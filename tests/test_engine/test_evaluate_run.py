@@ -8,7 +8,7 @@ import torch
 from mmpose_raf.engine import MultiResolutionTestLoop, evaluate_run
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation import DriftResult
-from tests.test_engine.test_multi_resolution_loops import test_config
+from tests.test_engine.many_sizes import evaluation_config
 from tests.toy import run, toy_model
 
 
@@ -16,7 +16,7 @@ from tests.toy import run, toy_model
 def trained(tmp_path_factory):
     """The work dir of a run that MMEngine's own tools could have made."""
     work_dir = tmp_path_factory.mktemp('run')
-    cfg = test_config(work_dir, num_samples=6)
+    cfg = evaluation_config(work_dir, num_samples=6)
     cfg.train_cfg.max_epochs = 1
     cfg.test_cfg = dict()
     cfg.custom_imports = dict(imports=['mmpose_raf', 'tests.toy'])
@@ -67,8 +67,10 @@ def test_sizes_may_be_the_configs(work_dir):
         text + "\ntest_cfg = dict(type='MultiResolutionTestLoop', "
         'input_sizes=[(64, 96)])\n')
     result = DriftResult.load(evaluate_run(work_dir))
-    # and the clients'
-    assert list(result.accuracy) == [(64, 96), *SIZES]
+    assert list(result.accuracy) == [(64, 96)]
+    # The clients' own are not summarised.
+    assert [view.view.input_size for view in result.views
+            ] == [(64, 96), *SIZES]
 
 
 def test_sizes_must_be_known(work_dir):

@@ -3,134 +3,28 @@
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import TRANSFORMS
+from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
-from mmpose.datasets.transforms import LoadImage
-from mmpose.registry import MODELS
+from torch.utils.data import DataLoader
 
+from mmpose_raf.engine import MultiResolutionTestLoop
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation import DriftGallery, DriftResult
-from mmpose_raf.models import RAFPoseEstimator
-from tests.toy import (CODEC, SIZES, hook_of, run, toy_config, toy_dataset,
-                       toy_model, toy_pipeline)
-
-# Error of the oracle as a share of the longer side of the person's box, by
-# input size (w, h); it strikes the first of the three keypoints alone.
-ERRORS = {
-    (16, 32): .5,
-    (32, 48): .2,
-    (48, 64): .04,
-    (96, 128): .12,
-}
-PCK = [dict(type='PCKAccuracy', thr=.1), dict(type='EPE')]
-
-
-@MODELS.register_module(force=True)
-class OraclePoseEstimator(RAFPoseEstimator):
-    """Reads the annotation and errs as much as it is told to.
-
-    Args:
-        errors (list): Pairs of size (w, h) and error.
-        **kwargs: As in ``RAFPoseEstimator``.
-    """
-
-    def __init__(self, errors, **kwargs):
-        super().__init__(**kwargs)
-        self.errors = {tuple(size): error for size, error in errors}
-        self.seen = []
-
-    def predict(self, inputs, data_samples):
-        size = (inputs.shape[3], inputs.shape[2])
-        self.seen.append(size)
-        for sample in data_samples:
-            assert sample.input_size == size
-            truth = sample.gt_instances
-            keypoints = truth.keypoints.copy()
-            keypoints[0, 0, 0] += self.errors[size] * box_side(truth)
-            sample.pred_instances = InstanceData(
-                keypoints=keypoints,
-                keypoint_scores=np.ones(keypoints.shape[:2]),
-                bboxes=truth.bboxes,
-                bbox_scores=truth.bbox_scores)
-        return data_samples
-
-
-def box_side(truth):
-    x1, y1, x2, y2 = truth.bboxes[0]
-    return max(x2 - x1, y2 - y1)
-
-
-@TRANSFORMS.register_module(force=True)
-class CountedLoadImage(LoadImage):
-    """Counts how often an image is loaded."""
-
-    calls = 0
-
-    def transform(self, results):
-        type(self).calls += 1
-        return super().transform(results)
-
-
-def test_config(work_dir,
-                model=None,
-                metrics=None,
-                num_samples=10,
-                clients=('high', 'low'),
-                federated=True,
-                **loop):
-    """Config that tests a model at many sizes."""
-    cfg = toy_config(work_dir, clients=clients, num_samples=num_samples)
-    if model is not None:
-        cfg.model = model
-    if not federated:
-        cfg.custom_hooks = []
-    loop.setdefault('type', 'MultiResolutionTestLoop')
-    loop.setdefault('input_sizes', list(ERRORS))
-    cfg.test_cfg = loop
-    cfg.test_evaluator = metrics or PCK
-    dataset = dict(toy_dataset(num_samples, first=50, augmented=False),
-                   test_mode=True)
-    dataset['pipeline'][0] = dict(type='CountedLoadImage')
-    cfg.test_dataloader = dict(batch_size=4,
-                               num_workers=0,
-                               sampler=dict(type='DefaultSampler',
-                                            shuffle=False),
-                               dataset=dataset)
-    return cfg
-
-
-test_config.__test__ = False
-
-
-def oracle(**kwargs):
-    model = toy_model()
-    return dict(model,
-                type='OraclePoseEstimator',
-                errors=list(ERRORS.items()),
-                **kwargs)
-
-
-def evaluate(cfg):
-    """Test a config; return its runner and the metrics."""
-    runner = Runner.from_cfg(cfg)
-    return runner, runner.test()
-
-
-def mean_side(runner):
-    dataset = runner.test_loop.evaluation.dataset.dataset
-    return np.mean([
-        max(box[0, 2:] - box[0, :2])
-        for box in (dataset.get_data_info(i)['bbox']
-                    for i in range(len(dataset)))
-    ])
+from tests.shared_data import shared_data
+from tests.test_engine.many_sizes import (ERRORS, PCK, CountedLoadImage,
+                                          box_side, evaluate,
+                                          evaluation_config, mean_side,
+                                          oracle)
+from tests.toy import (CODEC, SIZES, hook_of, run, toy_config, toy_model,
+                       toy_pipeline)
 
 
 @pytest.fixture(scope='module')
 def judged(tmp_path_factory):
     """An oracle that has been tested, with federation."""
     work_dir = tmp_path_factory.mktemp('judged')
-    return evaluate(test_config(work_dir, oracle(), num_persons=3))
+    return evaluate(evaluation_config(work_dir, oracle(), num_persons=3))
 
 
 def test_metrics_of_each_size(judged):
@@ -156,7 +50,7 @@ def test_summary(judged):
 
 def test_summary_of_an_error(tmp_path):
     runner, metrics = evaluate(
-        test_config(tmp_path, oracle(), key_metric='EPE',
+        evaluation_config(tmp_path, oracle(), key_metric='EPE',
                     trained_sizes=[(48, 64), (16, 32)]))
     third = mean_side(runner) / 3
     assert metrics['trained/mean'] == pytest.approx(third * .27, rel=1e-5)
@@ -242,7 +136,7 @@ def test_gallery(judged):
 
 def test_every_image_is_loaded_once(tmp_path):
     CountedLoadImage.calls = 0
-    evaluate(test_config(tmp_path, oracle()))
+    evaluate(evaluation_config(tmp_path, oracle()))
     assert CountedLoadImage.calls == 10
 
 
@@ -250,7 +144,7 @@ def test_every_image_is_loaded_once(tmp_path):
 @pytest.mark.parametrize('raf', [True, False])
 def test_equal_to_mmposes_loop_at_that_size(tmp_path, size, raf):
     metrics = [dict(type='PCKAccuracy', thr=.2), dict(type='AUC')]
-    cfg = test_config(tmp_path / 'many',
+    cfg = evaluation_config(tmp_path / 'many',
                       toy_model(raf),
                       metrics,
                       input_sizes=[(48, 64), (64, 96), (16, 32)])
@@ -264,7 +158,7 @@ def test_equal_to_mmposes_loop_at_that_size(tmp_path, size, raf):
             weight.add_(torch.randn_like(weight))
     found = runner.test()
 
-    single = test_config(tmp_path / 'one', toy_model(raf), metrics)
+    single = evaluation_config(tmp_path / 'one', toy_model(raf), metrics)
     single.model.test_cfg = dict(flip_test=True)
     single.test_cfg = dict()
     single.test_dataloader.dataset.pipeline = toy_pipeline(size, False)
@@ -283,7 +177,7 @@ def test_equal_to_mmposes_loop_at_that_size(tmp_path, size, raf):
 @pytest.mark.parametrize('mode', ['bicubic', 'bilinear'])
 def test_upsampled_views_by_hand(tmp_path, mode, use_udp):
     """The crop at the low size, enlarged, is what the model gets."""
-    cfg = test_config(tmp_path,
+    cfg = evaluation_config(tmp_path,
                       toy_model(),
                       input_sizes=[(16, 32), (48, 64)],
                       upsample_to=(48, 64),
@@ -351,7 +245,7 @@ KERNELS = dict(bilinear=lambda d: np.maximum(1 - d, 0), bicubic=cubic)
 
 
 def test_captured_views(tmp_path):
-    cfg = test_config(tmp_path,
+    cfg = evaluation_config(tmp_path,
                       oracle(),
                       input_sizes=[(16, 32), (48, 64)],
                       capture_sizes=[(16, 32)])
@@ -376,7 +270,7 @@ def test_clients_that_capture_little(tmp_path):
         dict(name='high', input_size=(48, 64)),
         dict(name='old', input_size=(48, 64), capture_size=(16, 32))
     ]
-    cfg = test_config(tmp_path,
+    cfg = evaluation_config(tmp_path,
                       oracle(),
                       clients=clients,
                       input_sizes=[(48, 64)])
@@ -423,7 +317,7 @@ def test_stock_cnn_of_mmpose(tmp_path):
                   loss=dict(type='KeypointMSELoss'),
                   decoder=dict(CODEC)))
     sizes = [(32, 64), (96, 128)]
-    cfg = test_config(tmp_path, model, input_sizes=sizes, federated=False)
+    cfg = evaluation_config(tmp_path, model, input_sizes=sizes, federated=False)
     runner, _ = evaluate(cfg)
     result = DriftResult.load(tmp_path / 'drift.json')
     assert result.trained_sizes == [(48, 64)]  # the codec's
@@ -431,7 +325,7 @@ def test_stock_cnn_of_mmpose(tmp_path):
     assert 'decode' not in vars(runner.model.head)  # as it was
     for size in sizes:
         # MMPose with a model that was built for the size.
-        single = test_config(tmp_path / 'one', model, federated=False)
+        single = evaluation_config(tmp_path / 'one', model, federated=False)
         single.model.head.decoder = dict(CODEC,
                                          input_size=size,
                                          heatmap_size=(size[0] // 4,
@@ -446,7 +340,7 @@ def test_stock_cnn_of_mmpose(tmp_path):
 
 def test_coco_metric_judges_a_client_on_its_persons_alone(tmp_path):
     names = ('high', 'low')
-    cfg = test_config(tmp_path, oracle(), [dict(type='CocoMetric')],
+    cfg = evaluation_config(tmp_path, oracle(), [dict(type='CocoMetric')],
                       clients=names)
     cfg.test_dataloader.dataset.update(type='SyntheticPoseDataset',
                                        num_samples=8,
@@ -466,7 +360,7 @@ def test_coco_metric_judges_a_client_on_its_persons_alone(tmp_path):
 
 def test_dumped_predictions_do_not_overwrite_each_other(tmp_path):
     dump = dict(type='DumpResults', out_file_path=str(tmp_path / 'out.pkl'))
-    evaluate(test_config(tmp_path, oracle(), [*PCK, dump]))
+    evaluate(evaluation_config(tmp_path, oracle(), [*PCK, dump]))
     names = {path.name for path in tmp_path.glob('*.pkl')}
     assert {f'out.{h}x{w}.pkl' for w, h in ERRORS} <= names
     assert 'out.pkl' not in names
@@ -485,14 +379,14 @@ def test_dumped_predictions_do_not_overwrite_each_other(tmp_path):
 def test_wrong_arguments_are_refused_before_any_image(tmp_path, loop, field):
     CountedLoadImage.calls = 0
     with pytest.raises(ConfigError) as error:
-        evaluate(test_config(tmp_path, toy_model(), **loop))
+        evaluate(evaluation_config(tmp_path, toy_model(), **loop))
     assert error.value.field == field
     assert CountedLoadImage.calls == 0
 
 
 def test_an_unknown_key_metric_is_refused(tmp_path):
     with pytest.raises(ConfigError, match='PCK, EPE'):
-        evaluate(test_config(tmp_path, oracle(), key_metric='AP'))
+        evaluate(evaluation_config(tmp_path, oracle(), key_metric='AP'))
 
 
 def test_a_head_without_heatmaps_is_refused(tmp_path):
@@ -504,7 +398,7 @@ def test_a_head_without_heatmaps_is_refused(tmp_path):
                          decoder=dict(type='RegressionLabel',
                                       input_size=(48, 64)))
     with pytest.raises(ConfigError, match='RegressionLabel'):
-        evaluate(test_config(tmp_path, model, federated=False))
+        evaluate(evaluation_config(tmp_path, model, federated=False))
 
 
 def test_stock_vit_with_interpolated_position_embedding(
@@ -523,7 +417,7 @@ def test_stock_vit_with_interpolated_position_embedding(
                              patch_cfg=dict(padding=2))
     sizes = [(16, 32), (48, 64), (96, 128)]
     _, metrics = evaluate(
-        test_config(tmp_path, model, input_sizes=sizes, federated=False))
+        evaluation_config(tmp_path, model, input_sizes=sizes, federated=False))
     result = DriftResult.load(tmp_path / 'drift.json')
     assert list(result.accuracy) == sizes
     assert all(0 <= value <= 1 for value in result.accuracy.values())
@@ -532,3 +426,113 @@ def test_stock_vit_with_interpolated_position_embedding(
     low, _, high = (found.gflops for found in result.views)
     assert high == pytest.approx(24 * low, rel=.2)
     assert 'drift' in metrics
+
+
+@pytest.mark.parametrize('size', [(36, 48), (100, 128)])
+def test_a_cnn_that_rounds_its_feature_maps_up_is_refused(tmp_path, size):
+    """Its heatmaps would show more than the crop."""
+    model = dict(
+        type='TopdownPoseEstimator',
+        backbone=dict(type='ResNet', depth=18),
+        head=dict(type='HeatmapHead',
+                  in_channels=512,
+                  out_channels=3,
+                  deconv_out_channels=(8, 8, 8),
+                  deconv_kernel_sizes=(4, 4, 4),
+                  decoder=dict(CODEC)))
+    with pytest.raises(ConfigError, match='makes a heatmap') as error:
+        evaluate(
+            evaluation_config(tmp_path,
+                              model,
+                              input_sizes=[size],
+                              federated=False))
+    assert error.value.field == 'input_sizes'
+
+
+@pytest.mark.parametrize('upward', [False, True])
+def test_trained_sizes_of_a_federation(tmp_path, upward):
+    cfg = evaluation_config(tmp_path, clients=('low', ))
+    cfg.model.update(upward=upward)
+    loop = Runner.from_cfg(cfg).test_loop
+    expected = set(SIZES.values()) if upward else {SIZES['low']}
+    assert set(loop.evaluation.trained_sizes) == expected
+
+
+def test_trained_sizes_without_a_federation(tmp_path):
+    cfg = evaluation_config(tmp_path, federated=False)
+    cfg.model.ladder = [SIZES['low']]
+    loop = Runner.from_cfg(cfg).test_loop
+    assert loop.evaluation.trained_sizes == [SIZES['high'], SIZES['low']]
+
+
+def test_sizes_of_the_clients_are_not_summarised(tmp_path):
+    cfg = evaluation_config(tmp_path, oracle(), input_sizes=[(96, 128)])
+    _, metrics = evaluate(cfg)
+    assert metrics['64x48/PCK'] == pytest.approx(1)
+    assert metrics['drift'] == 0
+    assert 'trained/mean' not in metrics
+    result = DriftResult.load(tmp_path / 'drift.json')
+    assert list(result.accuracy) == [(96, 128)]
+    assert [client.name for client in result.clients] == ['high', 'low']
+
+
+def test_metrics_of_parts_are_kept_apart(tmp_path):
+    """KeypointPartitionMetric holds metrics with results of their own."""
+    metric = dict(type='KeypointPartitionMetric',
+                  metric=dict(type='EPE'),
+                  partitions=dict(first=[0], others=[1, 2]))
+    runner, metrics = evaluate(
+        evaluation_config(tmp_path, oracle(), metric,
+                          key_metric='first/EPE'))
+    for size, error in ERRORS.items():
+        name = f'{size[1]}x{size[0]}'
+        assert metrics[f'{name}/first/EPE'] == pytest.approx(
+            error * mean_side(runner), rel=1e-5)
+        assert metrics[f'{name}/others/EPE'] == pytest.approx(0, abs=1e-5)
+
+
+def test_boxes_of_a_detector(tmp_path):
+    """They come without keypoints: nothing is computed from zeros."""
+    root = shared_data('coco_mini')
+    cfg = evaluation_config(tmp_path, oracle(),
+                            dict(type='CocoMetric',
+                                 ann_file=str(root / 'annotations/'
+                                              'person_keypoints_val2017.json')))
+    cfg.model.head.out_channels = 17
+    dataset = cfg.test_dataloader.dataset
+    dataset.update(
+        type='CocoDataset',
+        data_root=str(root),
+        ann_file='annotations/person_keypoints_val2017.json',
+        data_prefix=dict(img='val2017/'),
+        bbox_file=str(root / 'person_detection_results/'
+                      'COCO_val2017_detections_AP_H_56_person.json'),
+        indices=6)
+    for key in ('first', 'num_samples'):
+        dataset.pop(key)
+    _, metrics = evaluate(cfg)
+    assert '64x48/coco/AP' in metrics
+    result = DriftResult.load(tmp_path / 'drift.json')
+    for found in result.views:
+        assert found.ceiling == {}
+        assert found.keypoint_accuracy == [None] * 17
+    assert result.clients == []
+
+
+@pytest.mark.parametrize('loop, field', [
+    (dict(trained_sizes=(48, 64)), 'trained_sizes'),
+    (dict(num_persons=0), 'num_persons'),
+    (dict(keypoint_threshold=0), 'keypoint_threshold'),
+])
+def test_other_wrong_arguments(tmp_path, loop, field):
+    with pytest.raises(ConfigError) as error:
+        Runner.from_cfg(evaluation_config(tmp_path, **loop)).test_loop
+    assert error.value.field == field
+
+
+def test_a_loader_with_a_batch_sampler_is_refused(tmp_path):
+    runner = Runner.from_cfg(evaluation_config(tmp_path))
+    dataset = DATASETS.build(runner._test_dataloader['dataset'])
+    loader = DataLoader(dataset, batch_sampler=[[0, 1], [2]])
+    with pytest.raises(ConfigError, match='test_dataloader.batch_sampler'):
+        MultiResolutionTestLoop(runner, loader, PCK, [(48, 64)])

@@ -41,6 +41,7 @@ def make_result(name, accuracy, ceiling=(), others=(), **options):
                     key_metric='PCK',
                     rule='greater',
                     trained_sizes=[LOW, HIGH],
+                    input_sizes=list(accuracy),
                     keypoint_names=names,
                     keypoint_threshold=0.3,
                     hardware='a CPU')

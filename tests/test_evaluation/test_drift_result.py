@@ -41,8 +41,8 @@ def test_other_views_do_not_count_for_the_summary():
     ('{"format": 7}', 'no drift result'),
     ('{"format": 1}', "KeyError: 'summary'"),
     ('{"format": 1, "summary": {}, "trained_sizes": [3]}', 'TypeError'),
-    ('{"format": 1, "summary": {}, "trained_sizes": [], "views": [],'
-     '"clients": [], "more": 1}', 'more'),
+    ('{"format": 1, "summary": {}, "trained_sizes": [], "input_sizes": [],'
+     '"views": [], "clients": [], "more": 1}', 'more'),
 ])
 def test_other_files_are_refused(tmp_path, text, message):
     path = tmp_path / 'drift.json'

@@ -59,6 +59,16 @@ def test_rules(metric, rule):
     assert rule_of(metric) == rule
 
 
+@pytest.mark.parametrize('names, usual', [
+    (['Head PCK', 'Shoulder PCK', 'PCK', 'PCK@0.1'], 'PCK'),  # MPII
+    (['coco/AP', 'coco/AP .5', 'coco/AR'], 'coco/AP'),
+    (['AUC', 'NME'], 'NME'),
+    (['PCKh', 'tPCK'], 'PCKh'),
+])
+def test_what_is_usually_reported(names, usual):
+    assert pick_metric(dict.fromkeys(names, 0.), None) == usual
+
+
 def test_the_first_metric_unless_another_is_wanted():
     metrics = {'a': 1., 'b': 2.}
     assert pick_metric(metrics, None) == 'a'

@@ -42,5 +42,14 @@ def test_only_what_makes_sense_is_shown():
         View(HIGH, LOW), View(MID, LOW),
         View(LOW, upsample_to=MID)
     ]
-    # A size of another shape is not smaller.
-    assert list_views([(64, 64)], [], (48, 128)) == [View((64, 64))]
+
+
+@pytest.mark.parametrize('captured, target, field', [
+    ([MID], None, 'capture_sizes'),
+    ([], LOW, 'upsample_to'),
+    ([], (48, 128), 'upsample_to'),  # higher, but narrower
+])
+def test_views_that_nobody_would_see(captured, target, field):
+    with pytest.raises(ConfigError, match='none of input_sizes') as error:
+        list_views([(64, 64)], captured, target)
+    assert error.value.field == field

@@ -55,6 +55,41 @@ def test_every_combination_is_an_experiment(written):
     assert experiments[2].config.custom_hooks[1].seed == 4
 
 
+def test_options_of_the_test_loop_stay(written):
+    (written.parent / 'base.py').write_text(
+        BASE + "test_cfg = dict(type='MultiResolutionTestLoop', "
+        "input_sizes=[(9, 9)], key_metric='AUC', fp16=True)\n")
+    written.write_text(
+        SET.replace("none={'model.distill': None}",
+                    "none={'test_cfg.key_metric': 'PCK'}"))
+    low, none = (experiment.config.test_cfg
+                 for experiment in load_experiments(written)[:2])
+    assert low == dict(type='MultiResolutionTestLoop',
+                       input_sizes=[(48, 64)],
+                       key_metric='AUC',
+                       fp16=True)
+    assert none.key_metric == 'PCK'
+
+
+@pytest.mark.parametrize('line, field', [
+    ('input_sizes = [(7, 13), 3]', 'input_sizes'),
+    ('input_sizes = (48, 64)', 'input_sizes'),
+    ('seeds = 3', 'seeds'),
+    ("seeds = ['a']", 'seeds'),
+    ('seeds = []', 'seeds'),
+    ('base = 1', 'base'),
+    ("axes = ['x']", 'axes'),
+    ("axes = dict(a=['x'])", 'axes.a'),
+    ('axes = dict(a=dict(b=None))', 'axes.a.b'),
+    ("axes = dict(a={'x/y': dict()})", 'axes.a'),
+])
+def test_a_set_of_wrong_types(written, line, field):
+    written.write_text(f'{SET}\n{line}\n')
+    with pytest.raises(ConfigError) as error:
+        load_experiments(written)
+    assert error.value.field == f'{written}: {field}'
+
+
 def test_dicts_are_replaced_not_merged():
     config = Config(dict(model=dict(distill=dict(alpha=1., teacher='a'))))
     replace_fields(config, {'model.distill': dict(alpha=2.)}, 'here')

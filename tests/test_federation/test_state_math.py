@@ -208,6 +208,10 @@ def test_an_update_alone_or_of_zero_length_has_no_cosine():
     assert norms == [2.] and np.isnan(cosines[0])
     norms, cosines = compare_updates(zero, [step, zero], ['w'])
     assert norms == [2., 0.] and np.isnan(cosines).all()
+    # It says nothing of the others.
+    _, cosines = compare_updates(zero, [step, zero, step], ['w'])
+    assert cosines[0] == cosines[2] == pytest.approx(1)
+    assert np.isnan(cosines[1])
 
 
 def test_half_precision_is_compared_in_float32():

@@ -9,8 +9,7 @@ import pytest
 
 from tests.test_evaluation.drift_results import (HIGH, LOW, make_result,
                                                  write_log)
-from tests.test_engine.test_multi_resolution_loops import \
-    test_config as evaluation_config
+from tests.test_engine.many_sizes import evaluation_config
 from tests.toy import run
 
 SCRIPT = Path(__file__).parents[2] / 'tools/drift_report.py'

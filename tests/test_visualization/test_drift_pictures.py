@@ -87,7 +87,7 @@ def test_curve_shows_means_spreads_ceiling_and_trained_sizes(draw):
             LOW: 0.7,
             MIDDLE: 0.6,
             HIGH: 0.8
-        }, {HIGH: 0.95}),
+        }, {LOW: 0.9, HIGH: 0.95}),
         make_result('other', {
             LOW: 0.2,
             HIGH: 0.25

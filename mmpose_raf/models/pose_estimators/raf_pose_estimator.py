@@ -114,8 +114,8 @@ class RAFPoseEstimator(TopdownPoseEstimator):
         levels = levels_of(self.ladder, native, self.upward)
         shares = weigh_levels(levels, self.level_weights)
         if self.levels == 'one':
-            drawn = torch.multinomial(torch.tensor(shares), 1).item()
-            levels, shares = [levels[drawn]], [1.]
+            chosen = torch.multinomial(torch.tensor(shares), 1).item()
+            levels, shares = [levels[chosen]], [1.]
         keypoints, visible, weights = gather_keypoints(data_samples,
                                                        inputs.device)
 
