@@ -34,7 +34,8 @@ def measure(codec: UDPHeatmap, keypoints: torch.Tensor) -> list:
     size = np.array(codec.input_size)
     errors = []
     for decode in (codec.decode, lambda maps: decode_heatmaps(codec, maps)):
-        decoded = np.concatenate([decode(maps)[0] for maps in heatmaps.numpy()])
+        decoded = np.concatenate(
+            [decode(maps)[0] for maps in heatmaps.numpy()])
         # MMPose scales UDP's coordinates, 0 to w - 1, to 0 to w.
         distance = decoded / size * (size - 1) - keypoints.numpy()
         errors.append(

@@ -180,8 +180,8 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
     accuracy of each of the federation's clients at its own resolution and on
     its held-out part: the test data, shared out by the federation's
     partitioner. A client's resolution is evaluated even if ``input_sizes``
-    lacks it, but not summarised. The result is written to the work dir as ``drift.json``, and a
-    few persons in all views as ``drift_gallery.npz``.
+    lacks it, but not summarised. The result is written to the work dir as
+    ``drift.json``, and a few persons in all views as ``drift_gallery.npz``.
 
     Args:
         *args: As in :class:`MultiResolutionLoop`.

@@ -9,7 +9,7 @@ from .training_curves import plot_training_curves
 from .upsampling import plot_upsampling
 
 __all__ = [
-    'check_folder', 'draw_pose_gallery', 'plot_capture_curves', 'plot_keypoint_accuracy',
-    'plot_resolution_curve', 'plot_training_curves', 'plot_upsampling',
-    'write_report'
+    'check_folder', 'draw_pose_gallery', 'plot_capture_curves',
+    'plot_keypoint_accuracy', 'plot_resolution_curve', 'plot_training_curves',
+    'plot_upsampling', 'write_report'
 ]

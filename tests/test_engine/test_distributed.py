@@ -1,5 +1,6 @@
 """A federation on several processes."""
 
+import json
 import os
 import socket
 import subprocess
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmpose_raf.evaluation import DriftResult
 from tests.test_engine.by_hand import FederationByHand
+from tests.test_engine.many_sizes import (evaluate, evaluation_config,
+                                          oracle)
 from tests.toy import assert_states_equal, toy_config
 
 ROOT = Path(__file__).parents[2]
@@ -66,8 +70,17 @@ def make_config(folder, case):
 
 
 def launch(folder, case, resume='new', num_processes=2):
+    launch_script(folder, SCRIPT, case, resume, num_processes=num_processes)
+    return [
+        torch.load(folder / f'rank_{rank}_{resume}.pth', weights_only=False)
+        for rank in range(num_processes)
+    ]
+
+
+def launch_script(folder, text, *args, num_processes=2):
+    """Run a script, with the folder and more as arguments, under torchrun."""
     script = folder / 'script.py'
-    script.write_text(SCRIPT)
+    script.write_text(text)
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
@@ -76,7 +89,7 @@ def launch(folder, case, resume='new', num_processes=2):
         f'--nproc_per_node={num_processes}', '--master_addr=127.0.0.1',
         f'--master_port={port}',
         str(script),
-        str(folder), case, resume
+        str(folder), *args
     ],
                             capture_output=True,
                             text=True,
@@ -84,10 +97,6 @@ def launch(folder, case, resume='new', num_processes=2):
                             env=_environment(),
                             cwd=ROOT)
     assert result.returncode == 0, result.stderr[-3000:]
-    return [
-        torch.load(folder / f'rank_{rank}_{resume}.pth', weights_only=False)
-        for rank in range(num_processes)
-    ]
 
 
 def _environment():
@@ -126,3 +135,41 @@ def test_two_processes(tmp_path, case):
     for resumed, whole in zip(launch(tmp_path, case, 'resume'), ranks):
         assert_states_equal(resumed['rounds'], whole['rounds'][1:])
         assert_states_equal(resumed['clients'], whole['clients'])
+
+
+EVALUATION = '''
+import json
+import sys
+from unittest import mock
+import torch
+from mmengine.runner import Runner
+from tests.test_engine.many_sizes import PCK, evaluation_config, oracle
+import tests.toy
+
+torch.cuda.set_device = lambda device: None
+folder, = sys.argv[1:]
+# An odd number: one of the processes has a sample twice.
+cfg = evaluation_config(folder, oracle(), num_samples=9)
+cfg.launcher = 'pytorch'
+cfg.model_wrapper_cfg = dict(device_ids=None, broadcast_buffers=False)
+with mock.patch('mmengine.runner.runner.get_device', lambda: 'cpu'):
+    runner = Runner.from_cfg(cfg)
+    metrics = runner.test()
+with open(f'{folder}/metrics_{runner.rank}.json', 'w') as file:
+    json.dump(metrics, file)
+'''
+
+
+@pytest.mark.slow
+def test_many_sizes_in_two_processes(tmp_path):
+    launch_script(tmp_path, EVALUATION)
+    one, two = (json.loads((tmp_path / f'metrics_{rank}.json').read_text())
+                for rank in range(2))
+    assert one == two
+    _, expected = evaluate(
+        evaluation_config(tmp_path / 'single', oracle(), num_samples=9))
+    assert one == pytest.approx(expected, abs=1e-6)
+    result = DriftResult.load(tmp_path / 'drift.json')
+    assert result.num_samples == 9
+    assert result.clients == []  # of one process alone
+    assert all(found.ceiling['PCK'] == 1 for found in result.views)

@@ -317,7 +317,10 @@ def test_stock_cnn_of_mmpose(tmp_path):
                   loss=dict(type='KeypointMSELoss'),
                   decoder=dict(CODEC)))
     sizes = [(32, 64), (96, 128)]
-    cfg = evaluation_config(tmp_path, model, input_sizes=sizes, federated=False)
+    cfg = evaluation_config(tmp_path,
+                            model,
+                            input_sizes=sizes,
+                            federated=False)
     runner, _ = evaluate(cfg)
     result = DriftResult.load(tmp_path / 'drift.json')
     assert result.trained_sizes == [(48, 64)]  # the codec's
@@ -494,10 +497,9 @@ def test_metrics_of_parts_are_kept_apart(tmp_path):
 def test_boxes_of_a_detector(tmp_path):
     """They come without keypoints: nothing is computed from zeros."""
     root = shared_data('coco_mini')
+    annotations = str(root / 'annotations/person_keypoints_val2017.json')
     cfg = evaluation_config(tmp_path, oracle(),
-                            dict(type='CocoMetric',
-                                 ann_file=str(root / 'annotations/'
-                                              'person_keypoints_val2017.json')))
+                            dict(type='CocoMetric', ann_file=annotations))
     cfg.model.head.out_channels = 17
     dataset = cfg.test_dataloader.dataset
     dataset.update(
