@@ -8,5 +8,4 @@ axes = dict(
     training=dict(
         fedavg={{_base_.trainings.fedavg}},
         raf={{_base_.trainings.raf}},
-        upward={{_base_.trainings.upward}},
         paper={{_base_.trainings.paper}}))
