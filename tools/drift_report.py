@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Sequence, Tuple
 
 import mmpose_raf  # noqa: F401  closes gaps before mmpose is imported
+from mmpose_raf.command_line import exit_code
 from mmpose_raf.engine import evaluate_run
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.drift_result import FILE_NAME, DriftResult
@@ -59,8 +60,8 @@ def report(arguments: Sequence[Path], names: Sequence[str],
     write_report(results, folders, out_dir)
 
 
-def main() -> int:
-    """Run; return the exit code."""
+def parse_args() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -90,15 +91,19 @@ def main() -> int:
         metavar='HxW',
         help='sizes at which runs without a result are evaluated, e.g. '
         '64x48 128x96 (default: those of their config)')
-    arguments = parser.parse_args()
-    try:
-        report(arguments.results, arguments.names, arguments.input_sizes,
-               arguments.out_dir)
-    except ConfigError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    return parser.parse_args()
+
+
+def run(arguments: argparse.Namespace):
+    """Report."""
+    report(arguments.results, arguments.names, arguments.input_sizes,
+           arguments.out_dir)
     print(f'Report: {arguments.out_dir}/report.md')
-    return 0
+
+
+def main() -> int:
+    """Run; return the exit code."""
+    return exit_code(run, parse_args())
 
 
 if __name__ == '__main__':

@@ -20,6 +20,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch import nn
 
 import mmpose_raf  # noqa: F401  registers everything
+from mmpose_raf.command_line import exit_code
 from mmpose_raf.config_file import merge_options, read_config
 from mmpose_raf.errors import ConfigError, describe_error, make_folder
 from mmpose_raf.evaluation.feature_clusters import Embedding, embed_rows
@@ -196,13 +197,7 @@ def _format(score: Optional[float]) -> str:
 
 def main() -> int:
     """Run; return the exit code."""
-    args = parse_args()
-    try:
-        run(args)
-    except ConfigError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(run, parse_args())
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ import mmpose
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmpose_raf.command_line import exit_code
 from mmpose_raf.config_file import read_config
 from mmpose_raf.engine.preflight import check_run
 from mmpose_raf.errors import ConfigError, describe_error
@@ -42,16 +43,16 @@ def load_config(train: dict) -> Config:
     return cfg
 
 
+def run():
+    """Check and train."""
+    cfg = load_config(stock_train())
+    check_run(cfg)
+    Runner.from_cfg(cfg).train()
+
+
 def main() -> int:
     """Run; return the exit code."""
-    try:
-        cfg = load_config(stock_train())
-        check_run(cfg)
-        Runner.from_cfg(cfg).train()
-    except ConfigError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(run)
 
 
 if __name__ == '__main__':

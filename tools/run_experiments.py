@@ -10,6 +10,7 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
+from mmpose_raf.command_line import exit_code
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation import DriftResult
 from mmpose_raf.evaluation.drift_group import group_by_name
@@ -90,11 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 def main() -> int:
     """Run; return the exit code."""
-    try:
-        return run(parse_args())
-    except ConfigError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    return exit_code(run, parse_args())
 
 
 if __name__ == '__main__':
