@@ -1,7 +1,7 @@
 """What a client sends to the server after its local epochs."""
 
 from dataclasses import dataclass, field
-from typing import Dict
+from typing import Dict, List, Optional
 
 from torch import Tensor
 
@@ -15,9 +15,23 @@ class ClientUpdate:
         state (dict[str, Tensor]): All weights and buffers of its model.
         num_samples (int): Number of samples the client holds.
         metrics (dict[str, float]): Means of what was logged in its training.
+        parameters (list[str], optional): Entries of ``state`` that are
+            trained by gradients; the others are buffers, which no server
+            optimizer steps. Defaults to None: all of floating point.
     """
 
     client: str
     state: Dict[str, Tensor]
     num_samples: int
     metrics: Dict[str, float] = field(default_factory=dict)
+    parameters: Optional[List[str]] = None
+
+    @property
+    def parameter_names(self) -> List[str]:
+        """list[str]: Names of the entries that are trained."""
+        if self.parameters is not None:
+            return self.parameters
+        return [
+            key for key, value in self.state.items()
+            if value.is_floating_point()
+        ]

@@ -1,7 +1,7 @@
 """Arithmetic on state dicts: the one place where it is done."""
 
 import math
-from typing import Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -52,15 +52,113 @@ def average_states(states: Sequence[State], weights: Sequence[float]) -> State:
         torch._foreach_add_(
             mean, [_at_least_float32(state[key]) for key in averaged],
             alpha=weight)
-    result = {
-        key: value.to(first[key].dtype)
-        for key, value in zip(averaged, mean)
+    return _with_counters(states, dict(zip(averaged, mean)))
+
+
+def merge_states(states: Sequence[State],
+                 merge: Callable[[Tensor], Tensor]) -> State:
+    """Merge state dicts coordinate by coordinate.
+
+    Args:
+        states (list[dict[str, Tensor]]): States with the same keys and
+            shapes.
+        merge (callable): From the stacked values (N, ...) of an entry, in
+            float32 if they are of half precision, to (...). Integers and
+            booleans are treated as in :func:`average_states`.
+
+    Returns:
+        dict[str, Tensor]: A new state of the same dtypes.
+    """
+    merged = {
+        key: merge(
+            torch.stack([_at_least_float32(state[key]) for state in states]))
+        for key, value in states[0].items() if value.is_floating_point()
     }
+    return _with_counters(states, merged)
+
+
+def _with_counters(states: Sequence[State], result: State) -> State:
+    """Complete a state by its counters, in the first state's dtypes."""
+    first = states[0]
     for key in first:
         if key not in result:
             stacked = torch.stack([state[key] for state in states])
             result[key] = stacked.amax(0)
-    return {key: result[key] for key in first}
+    return {key: result[key].to(first[key].dtype) for key in first}
+
+
+def move_states(states: Sequence[State], reference: State,
+                keys: Sequence[str]) -> List[State]:
+    """How far states have moved, w_k - w.
+
+    Args:
+        states (list[dict[str, Tensor]]): Where each went, w_k.
+        reference (dict[str, Tensor]): What all started from, w.
+        keys (list[str]): The entries that count, of floating point.
+
+    Returns:
+        list[dict[str, Tensor]]: New states of these entries, in float32 if
+        they are of half precision.
+    """
+    start = [_at_least_float32(reference[key]) for key in keys]
+    return [
+        dict(
+            zip(
+                keys,
+                torch._foreach_sub(
+                    [_at_least_float32(state[key]) for key in keys], start)))
+        for state in states
+    ]
+
+
+def add_states(state: State, other: State, scale: float = 1.) -> State:
+    """state + scale * other, on the entries of ``other``.
+
+    Args:
+        state (dict[str, Tensor]): Any state; entries that ``other`` lacks
+            are taken over.
+        other (dict[str, Tensor]): What is added.
+        scale (float): Factor of it. Defaults to 1.
+
+    Returns:
+        dict[str, Tensor]: A new state of the dtypes of ``state``.
+    """
+    keys = list(other)
+    summed = torch._foreach_add(
+        [_at_least_float32(state[key]) for key in keys],
+        list(other.values()),
+        alpha=scale)
+    moved = {
+        key: value.to(state[key].dtype)
+        for key, value in zip(keys, summed)
+    }
+    return {**state, **moved}
+
+
+def map_states(function: Callable[..., Tensor], *states: State) -> State:
+    """Apply a function entry by entry to states of the same keys."""
+    return {
+        key: function(*(state[key] for state in states))
+        for key in states[0]
+    }
+
+
+def state_norm(state: State) -> float:
+    """L2 norm over all entries."""
+    return torch.stack(torch._foreach_norm(list(
+        state.values()))).norm().item()
+
+
+def squared_distances(states: Sequence[State]) -> Tensor:
+    """Squared L2 distance between each two states, in shape (N, N)."""
+    total = 0
+    for key in states[0]:
+        stacked = torch.stack([state[key].flatten() for state in states])
+        # Not by the Gram matrix: near states would differ by its rounding.
+        total = total + torch.cdist(
+            stacked, stacked,
+            compute_mode='donot_use_mm_for_euclid_dist').square()
+    return total
 
 
 def compare_updates(reference: State, states: Sequence[State],

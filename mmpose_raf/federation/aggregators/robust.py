@@ -1,0 +1,164 @@
+"""Aggregators that a minority of broken or hostile clients cannot steer.
+
+They look at every floating-point entry, buffers included: BatchNorm's
+statistics can be poisoned as well.
+"""
+
+from abc import abstractmethod
+from typing import Dict, List, Sequence
+
+import torch
+from torch import Tensor
+
+from ..client_update import ClientUpdate
+from ..state_math import (add_states, average_states, merge_states,
+                          move_states, squared_distances, state_norm)
+from .base import Aggregator
+
+
+class _CoordinateRule(Aggregator):
+    """Merges the clients' values coordinate by coordinate."""
+
+    def aggregate(self, global_state: Dict[str, Tensor],
+                  updates: Sequence[ClientUpdate]) -> Dict[str, Tensor]:
+        """Merge the clients' weights, see :class:`Aggregator`."""
+        return merge_states([update.state for update in updates], self.merge)
+
+    @abstractmethod
+    def merge(self, stacked: Tensor) -> Tensor:
+        """Merge values (N, ...) of N clients to (...)."""
+
+
+class CoordinateMedian(_CoordinateRule):
+    """Coordinate-wise median (Yin et al., ICML 2018).
+
+    Of an even number of clients the mean of the middle two.
+    """
+
+    def merge(self, stacked: Tensor) -> Tensor:
+        """See the class."""
+        # Not torch.quantile, which takes 16 million values at most.
+        ordered = stacked.sort(dim=0).values
+        count = len(stacked)
+        return (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+
+
+class TrimmedMean(_CoordinateRule):
+    """Coordinate-wise trimmed mean (Yin et al., ICML 2018).
+
+    Of each coordinate the ``trim`` largest and smallest values are left out.
+
+    Args:
+        trim (int): Values left out at each end, >= 1: the number of broken
+            clients that is to be borne. There must be more than twice as
+            many clients in a round. Defaults to 1.
+    """
+
+    def __init__(self, trim: int = 1):
+        _check_count(trim, 'trim')
+        self.trim = trim
+
+    def merge(self, stacked: Tensor) -> Tensor:
+        """See the class."""
+        if len(stacked) <= 2 * self.trim:
+            raise ValueError(
+                f'TrimmedMean(trim={self.trim}) needs more than '
+                f'{2 * self.trim} clients in a round, got {len(stacked)}')
+        ordered = stacked.sort(dim=0).values
+        return ordered[self.trim:len(stacked) - self.trim].mean(0)
+
+
+class MultiKrum(Aggregator):
+    """Multi-Krum (Blanchard et al., NeurIPS 2017).
+
+    The score of a client is the sum of its squared distances to its n - f - 2
+    nearest neighbours; the ``keep`` clients with the lowest are averaged.
+
+    Args:
+        num_broken (int): f, the number of broken clients that is to be
+            borne, >= 1; n >= 2 f + 3 clients are needed in a round. Defaults
+            to 1.
+        keep (int): How many are averaged, >= 1. Defaults to 2.
+    """
+
+    def __init__(self, num_broken: int = 1, keep: int = 2):
+        _check_count(num_broken, 'num_broken')
+        _check_count(keep, 'keep')
+        self.num_broken = num_broken
+        self.keep = keep
+
+    def aggregate(self, global_state: Dict[str, Tensor],
+                  updates: Sequence[ClientUpdate]) -> Dict[str, Tensor]:
+        """Average the chosen clients' weights, see :class:`Aggregator`."""
+        chosen = self.choose(updates)
+        return average_states([updates[i].state for i in chosen],
+                              [1 / len(chosen)] * len(chosen))
+
+    def choose(self, updates: Sequence[ClientUpdate]) -> List[int]:
+        """Indices of the clients with the lowest scores, best first."""
+        count = len(updates)
+        if count < 2 * self.num_broken + 3:
+            raise ValueError(
+                f'{type(self).__name__}(num_broken={self.num_broken}) needs '
+                f'{2 * self.num_broken + 3} clients in a round, got {count}')
+        states = [{
+            key: value
+            for key, value in update.state.items()
+            if value.is_floating_point()
+        } for update in updates]
+        distances = squared_distances(states)
+        nearest = distances.fill_diagonal_(torch.inf).sort(dim=1).values
+        scores = nearest[:, :count - self.num_broken - 2].sum(1)
+        return scores.argsort(stable=True)[:self.keep].tolist()
+
+
+class Krum(MultiKrum):
+    """Krum (Blanchard et al., NeurIPS 2017): the one client with the lowest
+    score, see :class:`MultiKrum`.
+
+    Args:
+        num_broken (int): See :class:`MultiKrum`. Defaults to 1.
+    """
+
+    def __init__(self, num_broken: int = 1):
+        super().__init__(num_broken, keep=1)
+
+
+class NormClipping(Aggregator):
+    """Mean of updates of bounded length (Sun et al., arXiv 1911.07963).
+
+    w_{t+1} = w_t + 1/N sum_i Delta_i min(1, C / ||Delta_i||) with Delta_i =
+    w_i - w_t over the parameters; buffers are averaged.
+
+    Args:
+        max_norm (float): Bound C of the L2 norm of an update, > 0.
+    """
+
+    def __init__(self, max_norm: float):
+        if not max_norm > 0:
+            raise ValueError(f'max_norm must be > 0, but got {max_norm!r}')
+        self.max_norm = max_norm
+
+    def aggregate(self, global_state: Dict[str, Tensor],
+                  updates: Sequence[ClientUpdate]) -> Dict[str, Tensor]:
+        """Average the clipped updates, see :class:`Aggregator`."""
+        states = [update.state for update in updates]
+        moves = move_states(states, global_state, updates[0].parameter_names)
+        shares = [
+            min(1., self.max_norm / max(state_norm(move), 1e-12)) / len(moves)
+            for move in moves
+        ]
+        result = average_states(states, [1 / len(states)] * len(states))
+        stepped = global_state
+        for move, share in zip(moves, shares):
+            stepped = add_states(stepped, move, share)
+        return {
+            key: stepped[key] if key in moves[0] else result[key]
+            for key in global_state
+        }
+
+
+def _check_count(value, name: str):
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f'{name} must be an integer of at least 1, but got '
+                         f'{value!r}')
