@@ -10,5 +10,7 @@ from mmengine.registry import Registry
 
 AGGREGATORS = Registry(
     'aggregator', scope='mmpose', locations=['mmpose_raf.engine'])
+LOCAL_OBJECTIVES = Registry(
+    'local_objective', scope='mmpose', locations=['mmpose_raf.engine'])
 PARTITIONERS = Registry(
     'partitioner', scope='mmpose', locations=['mmpose_raf.datasets'])

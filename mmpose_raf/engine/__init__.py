@@ -1,7 +1,9 @@
 """Where MMEngine meets the federation."""
 
-from mmpose_raf.federation import FedAvg
-from mmpose_raf.registry import AGGREGATORS
+from inspect import isabstract, isclass
+
+from mmpose_raf import federation
+from mmpose_raf.registry import AGGREGATORS, LOCAL_OBJECTIVES
 from .evaluate_run import evaluate_run
 from .feature_movement_hook import FeatureMovementHook
 from .federated_hook import FederatedHook
@@ -10,7 +12,13 @@ from .multi_resolution_loops import (MultiResolutionTestLoop,
                                      MultiResolutionValLoop)
 
 # mmpose_raf.federation knows nothing of registries: they know it.
-AGGREGATORS.register_module(module=FedAvg)
+for _registry, _base in ((AGGREGATORS, federation.Aggregator),
+                         (LOCAL_OBJECTIVES, federation.LocalObjective)):
+    for _name in federation.__all__:
+        _part = getattr(federation, _name)
+        if isclass(_part) and issubclass(_part, _base) and not isabstract(
+                _part):
+            _registry.register_module(module=_part)
 
 __all__ = [
     'FeatureMovementHook', 'FederatedHook', 'MultiResolutionTestLoop',

@@ -2,7 +2,7 @@
 
 import copy
 from contextlib import contextmanager
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Union
 
 import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
@@ -125,7 +125,7 @@ class ClientSwitch:
             # On the model's device they are left as they are: torch keeps
             # step counters on the CPU, where reading them costs nothing.
             is_moved = self.state_device.type == 'cpu'
-            light.optimizer = _to_cpu(moments) if is_moved else moments
+            light.optimizer = to_device(moments, 'cpu') if is_moved else moments
         self.clients[client] = light
 
     def activate_server(self):
@@ -163,20 +163,20 @@ class ClientSwitch:
 
     def state_dict(self) -> List[dict]:
         """States of the clients, on the CPU."""
-        return _to_cpu([state.state_dict() for state in self.clients])
+        return to_device([state.state_dict() for state in self.clients], 'cpu')
 
     def load_state_dict(self, states: Sequence[dict]):
         """Restore what :meth:`state_dict` gave."""
         # torch moves them to the right devices at a client's turn.
         self.clients = [
-            ClientState.from_state_dict(_to_cpu(state)) for state in states
+            ClientState.from_state_dict(to_device(state, 'cpu')) for state in states
         ]
 
 
-def _to_cpu(tree: Any) -> Any:
-    """Move all tensors of nested containers to the CPU."""
+def to_device(tree: Any, device: Union[str, torch.device]) -> Any:
+    """Move all tensors of nested containers to a device."""
     return apply_to(tree, lambda value: isinstance(value, torch.Tensor),
-                    lambda value: value.cpu())
+                    lambda value: value.to(device))
 
 
 def _schedulers_of(runner) -> list:

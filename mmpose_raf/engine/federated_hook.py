@@ -15,15 +15,17 @@ from mmpose_raf.datasets.client import parse_clients
 from mmpose_raf.datasets.partitioners import (describe_partition,
                                               partition_fingerprint)
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.federation import ClientUpdate
+from mmpose_raf.federation import ClientUpdate, is_finite
 from mmpose_raf.federation.state_math import (clone_state, compare_updates,
                                               copy_state)
 from mmpose_raf.models.ladder import check_backbone_takes
-from mmpose_raf.registry import AGGREGATORS, PARTITIONERS
-from .client_switch import ClientSwitch
+from mmpose_raf.registry import (AGGREGATORS, LOCAL_OBJECTIVES,
+                                 PARTITIONERS)
+from .client_switch import ClientSwitch, to_device
 from .federation_data import build_federated_dataloader, share_out
 from .federation_settings import (check_resumed_partition,
                                   check_resumed_settings)
+from .local_training import LocalTraining
 from .round_log import ClientLog, log_client, log_round
 
 
@@ -55,6 +57,9 @@ class FederatedHook(Hook):
             Defaults to ``dict(type='RandomPartitioner')``.
         aggregator (dict): Config of the server's rule. Defaults to
             ``dict(type='FedAvg')``, the uniform mean.
+        local_objective (dict, optional): Config of what is added to the
+            clients' loss, e.g. ``dict(type='FedProx', mu=0.01)``. Defaults
+            to None.
         local_epochs (int): Passes of a client over its samples in a round.
             Defaults to 1.
         client_fraction (float): Share of the clients, in (0, 1], that takes
@@ -80,6 +85,7 @@ class FederatedHook(Hook):
                  clients: Sequence[dict],
                  partitioner: dict = dict(type='RandomPartitioner'),
                  aggregator: dict = dict(type='FedAvg'),
+                 local_objective: Optional[dict] = None,
                  local_epochs: int = 1,
                  client_fraction: float = 1.,
                  optimizer_state: str = 'keep',
@@ -98,6 +104,8 @@ class FederatedHook(Hook):
                _is_int(seed) and seed >= 0)
         self.partitioner = _build(PARTITIONERS, partitioner, 'partitioner')
         self.aggregator = _build(AGGREGATORS, aggregator, 'aggregator')
+        self.local_objective = local_objective and _build(
+            LOCAL_OBJECTIVES, local_objective, 'local_objective')
         self.local_epochs = local_epochs
         self.client_fraction = client_fraction
         self.optimizer_state = optimizer_state
@@ -136,13 +144,21 @@ class FederatedHook(Hook):
             runner,
             [self._sampler.num_batches(i) for i in range(len(self.clients))],
             self.optimizer_state, self._device)
+        self._local_training = self.local_objective and LocalTraining(
+            self._model, runner.optim_wrapper.optimizer, self.local_objective,
+            self._device)
         if self._resumed is not None:
             if not self._resumed['has_moments']:
                 runner.logger.warning(
                     'The checkpoint was saved without the optimizer, as best '
                     'checkpoints are: every client starts with new moments')
             self._switch.load_state_dict(self._resumed['clients'])
-            self.aggregator.load_state_dict(self._resumed['aggregator'])
+            self.aggregator.load_state_dict(
+                to_device(self._resumed['aggregator'], self._device))
+            if self.local_objective:
+                self.local_objective.load_state_dict(
+                    to_device(self._resumed['local_objective'],
+                              self._device))
             self._resumed = None
 
     def _check_runner(self, runner):
@@ -217,6 +233,8 @@ class FederatedHook(Hook):
         self._active = names.index(name)
         copy_state(self._global_state, self._model.state_dict())
         self._switch.activate(self._active)
+        if self._local_training:
+            self._local_training.start(name)
         # Dropped paths must not depend on what ran before a resume.
         torch.manual_seed(self._seed_of(runner.epoch, self._active))
         self._log = ClientLog()
@@ -242,11 +260,14 @@ class FederatedHook(Hook):
         client = self.clients[self._active]
         if is_distributed():
             all_reduce_params(self._model.buffers(), op='mean')
+        if self._local_training:
+            self._local_training.finish()
         update = ClientUpdate(
             client.name,
             clone_state(self._model.state_dict(), self._device),
             num_samples=len(self._sampler.indices[self._active]),
-            metrics=self._log.means())
+            metrics=self._log.means(),
+            parameters=[name for name, _ in self._model.named_parameters()])
         self._updates.append(update)
         log_client(runner, client, update, self._log.num_iters)
         self._switch.suspend(self._active)
@@ -257,8 +278,7 @@ class FederatedHook(Hook):
         self._finish_client(runner)
         self._progress.close()
         self._compare_updates()
-        self._global_state = self.aggregator.aggregate(self._global_state,
-                                                       self._updates)
+        self._global_state = self._aggregate(runner)
         copy_state(self._global_state, self._model.state_dict())
         self._share_buffers(runner)
         self._switch.activate_server()
@@ -279,6 +299,26 @@ class FederatedHook(Hook):
             update.metrics['update_norm'] = norm
             if len(self._updates) > 1:
                 update.metrics['update_cosine'] = cosine
+
+    def _aggregate(self, runner) -> Dict[str, torch.Tensor]:
+        """The next global weights, from the updates that can be used."""
+        usable = [update for update in self._updates if is_finite(update)]
+        for update in self._updates:
+            if update not in usable:
+                runner.logger.error(
+                    f'Client {update.client} sent weights that are not '
+                    'finite: its update is refused')
+        if not usable:
+            return self._global_state
+        try:
+            result = self.aggregator.aggregate(self._global_state, usable)
+        except ValueError as error:
+            raise ConfigError('FederatedHook.aggregator', str(error),
+                              'let more clients take part') from None
+        if self.local_objective:
+            result = self.local_objective.finish_round(
+                self._global_state, result, usable, len(self.clients))
+        return result
 
     def _share_buffers(self, runner):
         """Give the global buffers to EMA models that copy the model's.
@@ -304,7 +344,10 @@ class FederatedHook(Hook):
             fingerprint=self._fingerprint,
             has_moments=has_moments,
             clients=clients,
-            aggregator=self.aggregator.state_dict())
+            aggregator=to_device(self.aggregator.state_dict(), 'cpu'))
+        if self.local_objective:
+            checkpoint['federation']['local_objective'] = to_device(
+                self.local_objective.state_dict(), 'cpu')
 
 
 def _is_int(value) -> bool:

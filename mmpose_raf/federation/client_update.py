@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional
 
+import torch
 from torch import Tensor
 
 
@@ -35,3 +36,13 @@ class ClientUpdate:
             key for key, value in self.state.items()
             if value.is_floating_point()
         ]
+
+
+def is_finite(update: ClientUpdate) -> bool:
+    """Whether an update holds neither NaN nor infinity."""
+    tensors = [
+        value for value in update.state.values() if value.is_floating_point()
+    ]
+    return all(
+        bool(norm.isfinite())
+        for norm in torch._foreach_norm(tensors, ord=torch.inf))

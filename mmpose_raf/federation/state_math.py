@@ -135,6 +135,11 @@ def add_states(state: State, other: State, scale: float = 1.) -> State:
     return {**state, **moved}
 
 
+def scale_state(state: State, factor: float) -> State:
+    """factor * state, a new state."""
+    return dict(zip(state, torch._foreach_mul(list(state.values()), factor)))
+
+
 def map_states(function: Callable[..., Tensor], *states: State) -> State:
     """Apply a function entry by entry to states of the same keys."""
     return {

@@ -1,0 +1,88 @@
+"""A local objective beside the loss of MMEngine's training loop."""
+
+from typing import Dict
+
+import torch
+from torch import nn
+
+from mmpose_raf.federation import LocalObjective
+from mmpose_raf.federation.state_math import State, clone_state
+
+
+class LocalTraining:
+    """Adds the gradient of a local objective before each optimizer step.
+
+    It is added to what the optimizer gets: after gradients were accumulated,
+    unscaled (mixed precision) and clipped, so that clipping bounds the loss's
+    gradient alone.
+
+    Args:
+        model (nn.Module): The model, not wrapped.
+        optimizer (torch.optim.Optimizer): The one optimizer.
+        objective (LocalObjective): What is added.
+        state_device (torch.device): Where the objective's states lie while
+            their clients wait.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer,
+                 objective: LocalObjective, state_device: torch.device):
+        self.objective = objective
+        self.state_device = state_device
+        self.parameters = {
+            name: parameter
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        }
+        self.device = next(iter(self.parameters.values())).device
+        optimizer.register_step_pre_hook(self._before_step)
+
+    def start(self, client: str):
+        """Begin the local training of a client, from the model's weights."""
+        self.client = client
+        self.anchor = clone_state(self.parameters, self.device)
+        self.lr_sums = dict.fromkeys(self.parameters, 0.)
+        self._move(self.device)
+
+    def _move(self, device: torch.device):
+        """Move what this client needs."""
+        objective = self.objective
+        own = objective.clients.get(self.client)
+        if own is not None:
+            objective.clients[self.client] = _to(own, device)
+        objective.server = _to(objective.server, device)
+
+    def _before_step(self, optimizer: torch.optim.Optimizer, args, kwargs):
+        rates = {
+            parameter: group['lr']
+            for group in optimizer.param_groups
+            for parameter in group['params']
+        }
+        trained = {
+            name: parameter
+            for name, parameter in self.parameters.items()
+            if parameter.grad is not None
+        }
+        gradients = self.objective.gradient(
+            self.client,
+            {name: parameter.detach()
+             for name, parameter in trained.items()},
+            {name: self.anchor[name]
+             for name in trained})
+        torch._foreach_add_([trained[name].grad for name in trained],
+                            [gradients[name] for name in trained])
+        for name, parameter in trained.items():
+            self.lr_sums[name] += rates.get(parameter, 0.)
+
+    def finish(self):
+        """End the local training of the client."""
+        self.objective.finish_client(
+            self.client,
+            {name: p.detach()
+             for name, p in self.parameters.items()}, self.anchor,
+            self.lr_sums)
+        self._move(self.state_device)
+        self.anchor = None
+
+
+def _to(state: State, device: torch.device) -> Dict[str, torch.Tensor]:
+    return {key: value.to(device) for key, value in state.items()}

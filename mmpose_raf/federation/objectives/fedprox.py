@@ -1,0 +1,27 @@
+"""FedProx."""
+
+from ..state_math import State, move_states, scale_state
+from .base import LocalObjective
+
+
+class FedProx(LocalObjective):
+    """FedProx (Li et al., MLSys 2020): mu/2 ||w - w_t||^2 beside the loss.
+
+    Its gradient is +mu (w - w_t): it pulls the client back to where it
+    started.
+
+    Args:
+        mu (float): Strength of the pull, >= 0.
+    """
+
+    def __init__(self, mu: float):
+        super().__init__()
+        if not mu >= 0:
+            raise ValueError(f'mu must be >= 0, but got {mu!r}')
+        self.mu = mu
+
+    def gradient(self, client: str, parameters: State,
+                 anchor: State) -> State:
+        """mu (w - w_t), see :class:`LocalObjective`."""
+        move, = move_states([parameters], anchor, list(anchor))
+        return scale_state(move, self.mu)

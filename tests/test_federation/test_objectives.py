@@ -1,0 +1,140 @@
+"""Local objectives on quadratics, against the formulas of their papers.
+
+Client i minimises 1/2 (w - b_i)' A_i (w - b_i): the optimum of the sum is
+known, and so is everything on the way.
+"""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from mmpose_raf.federation import (SCAFFOLD, ClientUpdate, FedAvg, FedDyn,
+                                   FedProx)
+
+CURVES = [np.diag([1., .2, .5]), np.diag([.1, 1., .5]), np.diag([.6, .4, 1.])]
+OPTIMA = [np.array([3., -1., 0.]), np.array([-2., 2., 1.]),
+          np.array([0., 1., -3.])]
+# Of the sum: (sum A)^-1 sum A b
+BEST = np.linalg.solve(sum(CURVES),
+                       sum(a @ b for a, b in zip(CURVES, OPTIMA)))
+
+
+def train(objective, rounds, steps=10, lr=.3, present=lambda round_: range(3)):
+    """Rounds of SGD with an objective, as the hook calls it."""
+    state = dict(w=torch.zeros(3, dtype=torch.float64))
+    for round_ in range(rounds):
+        updates = []
+        for i in present(round_):
+            w = state['w'].clone()
+            curve, optimum = torch.tensor(CURVES[i]), torch.tensor(OPTIMA[i])
+            for _ in range(steps):
+                gradient = curve @ (w - optimum)
+                if objective is not None:
+                    gradient = gradient + objective.gradient(
+                        str(i), dict(w=w), state)['w']
+                w = w - lr * gradient
+            if objective is not None:
+                objective.finish_client(str(i), dict(w=w), state,
+                                        dict(w=steps * lr))
+            updates.append(ClientUpdate(str(i), dict(w=w), 1))
+        mean = FedAvg().aggregate(state, updates)
+        if objective is not None:
+            mean = objective.finish_round(state, mean, updates, 3)
+        state = mean
+    return state['w'].numpy()
+
+
+def gap(w):
+    return np.linalg.norm(w - BEST)
+
+
+def test_several_local_steps_are_biased():
+    """FedAvg stops at a point that is not the optimum."""
+    far, further = train(None, 200), train(None, 400)
+    assert gap(far) > .2
+    np.testing.assert_allclose(far, further, atol=1e-6)
+
+
+@pytest.mark.parametrize('objective', [SCAFFOLD(), FedDyn(.3)])
+def test_the_optimum_is_reached(objective):
+    assert gap(train(objective, 600)) < 1e-4
+
+
+@pytest.mark.parametrize('objective', [SCAFFOLD(), FedDyn(.3)])
+def test_the_optimum_is_reached_by_two_of_three_a_round(objective):
+    found = train(objective, 3000, present=lambda r: {0, 1, 2} - {r % 3})
+    assert gap(found) < 1e-3
+
+
+def test_fedprox_by_its_formula():
+    """One round: w <- w - lr (A (w - b) + mu (w - w_t)), from w_t = 0."""
+    expected = []
+    for curve, optimum in zip(CURVES, OPTIMA):
+        w = np.zeros(3)
+        for _ in range(10):
+            w = w - .3 * (curve @ (w - optimum) + .7 * w)
+        expected.append(w)
+    np.testing.assert_allclose(train(FedProx(.7), 1), np.mean(expected, 0))
+
+
+def test_fedprox_pulls_to_where_the_client_started():
+    """The stronger it is, the shorter is the way: its sign is right."""
+    ways = [np.linalg.norm(train(FedProx(mu), 1)) for mu in (0, .5, 2.)]
+    assert ways[0] > ways[1] > ways[2]
+    np.testing.assert_allclose(train(FedProx(0), 5), train(None, 5))
+
+
+def test_scaffold_by_its_algorithm():
+    """Algorithm 1, option II, in numpy."""
+    x, c = np.zeros(3), np.zeros(3)
+    own = [np.zeros(3) for _ in range(3)]
+    for _ in range(4):
+        ends, changes = [], []
+        for i, (curve, optimum) in enumerate(zip(CURVES, OPTIMA)):
+            y = x.copy()
+            for _ in range(10):
+                y = y - .3 * (curve @ (y - optimum) - own[i] + c)
+            new = own[i] - c + (x - y) / (10 * .3)
+            changes.append(new - own[i])
+            own[i] = new
+            ends.append(y)
+        x = np.mean(ends, 0)
+        c = c + sum(changes) / 3
+    np.testing.assert_allclose(train(SCAFFOLD(), 4), x, rtol=1e-6)
+
+
+def test_feddyn_by_its_algorithm():
+    """Algorithm 1 of the paper, with the linear term kept as a gradient."""
+    alpha, w, h = .3, np.zeros(3), np.zeros(3)
+    g = [np.zeros(3) for _ in range(3)]
+    for _ in range(4):
+        ends = []
+        for i, (curve, optimum) in enumerate(zip(CURVES, OPTIMA)):
+            theta = w.copy()
+            for _ in range(10):
+                theta = theta - .3 * (curve @ (theta - optimum) - g[i] +
+                                      alpha * (theta - w))
+            g[i] = g[i] - alpha * (theta - w)
+            ends.append(theta)
+        h = h - alpha / 3 * sum(theta - w for theta in ends)
+        w = np.mean(ends, 0) - h / alpha
+    np.testing.assert_allclose(train(FedDyn(alpha), 4), w, rtol=1e-6)
+
+
+@pytest.mark.parametrize('make', [SCAFFOLD, lambda: FedDyn(.3)])
+def test_state_is_all_there_is(make):
+    """What is restored in the middle goes on as if nothing had happened."""
+    first = make()
+    train(first, 3)
+    saved = copy.deepcopy(first.state_dict())
+    second = make()
+    second.load_state_dict(saved)
+    np.testing.assert_array_equal(train(first, 2), train(second, 2))
+
+
+@pytest.mark.parametrize('make', [lambda: FedProx(-1), lambda: FedDyn(0)])
+def test_wrong_arguments(make):
+    with pytest.raises(ValueError, match='must be'):
+        make()
