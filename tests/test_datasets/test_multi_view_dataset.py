@@ -86,7 +86,7 @@ def test_a_pipeline_without_a_crop_is_refused():
     dataset.pipeline.transforms = dataset.pipeline.transforms[:2]
     with pytest.raises(ConfigError, match='no TopdownAffine') as error:
         MultiViewDataset(dataset, [(SIZES[0], None)], 'pixel')
-    assert error.value.field == 'val_dataloader.dataset.pipeline'
+    assert error.value.field == 'dataset.pipeline'
 
 
 def test_batches_are_collated_view_by_view():

@@ -1,5 +1,6 @@
 """Sets of experiments from the command line, on toy data."""
 
+import os
 import subprocess
 import sys
 import time
@@ -23,10 +24,12 @@ axes = dict(training=dict(
 
 
 def run_tool(*args, cwd=ROOT):
+    # The configs import tests.toy.
     return subprocess.run([sys.executable, TOOL, *map(str, args)],
                           capture_output=True,
                           text=True,
-                          cwd=cwd)
+                          cwd=cwd,
+                          env=dict(os.environ, PYTHONPATH=str(ROOT)))
 
 
 @pytest.fixture

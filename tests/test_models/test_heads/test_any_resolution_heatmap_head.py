@@ -230,7 +230,7 @@ def test_it_is_registered():
 
 
 @pytest.mark.parametrize('options, field', [
-    (dict(sigma_mode='image'), 'sigma_mode'),
+    (dict(sigma_mode='image'), 'model.head.sigma_mode'),
     (dict(decoder=None), 'model.head.decoder'),
     (dict(decoder=dict(type='SimCCLabel', input_size=(96, 128))),
      'model.head.decoder'),
