@@ -29,8 +29,8 @@ trainings = dict(
         'model.level_weights': 'area',
         'model.head.sigma_mode': 'relative'
     },
-    # What is better than fedavg at every size: levels weighted by their area,
-    # a little distillation, from the highest level.
+    # What was better than fedavg at every size, at equal rounds: levels weighted
+    # by their area, a little distillation, from the highest level.
     raf={
         'model.distill':
         dict(
