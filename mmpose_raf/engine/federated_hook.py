@@ -302,9 +302,11 @@ class FederatedHook(Hook):
 
     def _aggregate(self, runner) -> Dict[str, torch.Tensor]:
         """The next global weights, from the updates that can be used."""
-        usable = [update for update in self._updates if is_finite(update)]
+        usable = []
         for update in self._updates:
-            if update not in usable:
+            if is_finite(update):
+                usable.append(update)
+            else:
                 runner.logger.error(
                     f'Client {update.client} sent weights that are not '
                     'finite: its update is refused')

@@ -1,12 +1,11 @@
 """A local objective beside the loss of MMEngine's training loop."""
 
-from typing import Dict
-
 import torch
 from torch import nn
 
 from mmpose_raf.federation import LocalObjective
-from mmpose_raf.federation.state_math import State, clone_state
+from mmpose_raf.federation.state_math import clone_state
+from .client_switch import to_device
 
 
 class LocalTraining:
@@ -48,8 +47,8 @@ class LocalTraining:
         objective = self.objective
         own = objective.clients.get(self.client)
         if own is not None:
-            objective.clients[self.client] = _to(own, device)
-        objective.server = _to(objective.server, device)
+            objective.clients[self.client] = to_device(own, device)
+        objective.server = to_device(objective.server, device)
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args, kwargs):
         rates = {
@@ -82,7 +81,3 @@ class LocalTraining:
             self.lr_sums)
         self._move(self.state_device)
         self.anchor = None
-
-
-def _to(state: State, device: torch.device) -> Dict[str, torch.Tensor]:
-    return {key: value.to(device) for key, value in state.items()}

@@ -62,7 +62,8 @@ class MultiResolutionLoop:
         upsample_mode (str): ``'bicubic'`` or ``'bilinear'``. Defaults to
             ``'bicubic'``.
         key_metric (str, optional): The metric to summarise, e.g.
-            ``'coco/AP'``. Defaults to None: the first.
+            ``'coco/AP'``. Defaults to None: what is usually reported (AP,
+            PCK, PCKh or NME), or else the first.
         fp16 (bool): Whether to predict in half precision. Defaults to False.
 
     Raises:

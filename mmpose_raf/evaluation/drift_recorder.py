@@ -92,8 +92,10 @@ class DriftRecorder:
                 _ceiling_of(view), truth, shown.batch)
         self.gallery.add(view.name, shown.batch['inputs'], predictions)
         for part in self.parts:
+            if part.view != view:
+                continue
             own = [s for s in predictions if s.sample_index in part.indices]
-            if part.view == view and own:
+            if own:
                 self.part_metrics.process(part.key, own, shown.batch)
 
     def result(self, name: str) -> DriftResult:

@@ -45,7 +45,7 @@ class MultiResolutionEvaluation:
         trained_sizes (list[tuple[int, int]]): Input sizes (w, h) seen in
             training.
         key_metric (str, optional): The metric to summarise. Defaults to
-            None: the first.
+            None, see :func:`pick_metric`.
         upsample_mode (str): ``'bicubic'`` or ``'bilinear'``.
 
     Raises:

@@ -184,16 +184,9 @@ def compare_updates(reference: State, states: Sequence[State],
         cosine with those of the others that moved, in [-1, 1]; NaN if none
         did or the update is zero.
     """
-    updates = [
-        torch._foreach_sub([_at_least_float32(state[key]) for key in keys],
-                           [_at_least_float32(reference[key])
-                            for key in keys]) for state in states
-    ]
-    # Of the norms of the tensors, the norm: the same as of all entries.
-    norms = [
-        torch.stack(torch._foreach_norm(update)).norm() for update in updates
-    ]
-    norms = [norm.item() for norm in norms]
+    moved = move_states(states, reference, keys)
+    norms = [state_norm(update) for update in moved]
+    updates = [list(update.values()) for update in moved]
     total = [torch.zeros_like(tensor) for tensor in updates[0]]
     for update, norm in zip(updates, norms):
         torch._foreach_mul_(update, 1 / norm if norm else 0)
