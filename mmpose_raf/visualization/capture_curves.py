@@ -8,8 +8,8 @@ from mmpose_raf.evaluation.drift_group import size_order
 from mmpose_raf.evaluation.drift_result import DriftResult
 from mmpose_raf.evaluation.metric_scale import scale_of
 from mmpose_raf.evaluation.view import size_name
-from .line_plot import (DPI, TITLE_CHARACTERS, WIDTH, add_legend, line_style,
-                        plain_text, set_percent_limits, set_size_axis)
+from .line_plot import (TITLE_CHARACTERS, WIDTH, line_style, plain_text,
+                        save_curves, set_size_axis)
 
 # Where the source image as it is stands, in heights of the largest capture
 SOURCE = 1.6
@@ -51,12 +51,6 @@ def plot_capture_curves(result: DriftResult, path: Path):
             [scale.factor * value for _, value in points], **line_style(index),
             **({} if is_trained else dict(markerfacecolor='white')))
     set_size_axis(axes, captures, others=[(source, 'source image')])
-    if scale.is_percent:
-        set_percent_limits(axes)
     axes.set_title(plain_text(result.name, TITLE_CHARACTERS), fontsize=10)
-    axes.set_xlabel('size of the capture, height x width in pixels')
-    axes.set_ylabel(scale.label)
-    axes.grid(axis='y', color='0.9')
-    axes.set_axisbelow(True)
-    add_legend(figure, handles)
-    figure.savefig(path, dpi=DPI)
+    save_curves(figure, axes, handles, scale,
+                'size of the capture, height x width in pixels', path)

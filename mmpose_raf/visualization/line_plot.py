@@ -1,12 +1,14 @@
 """What the line plots have in common: styles, size axis, legend."""
 
 import textwrap
+from pathlib import Path
 from typing import Dict, Iterable, List, Sequence, Tuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mmpose_raf.evaluation.metric_scale import MetricScale
 from mmpose_raf.evaluation.view import size_name
 
 Size = Tuple[int, int]
@@ -91,6 +93,28 @@ def set_percent_limits(axes: Axes):
     low, high = axes.get_ylim()
     margin = 0.03 * (high - low)
     axes.set_ylim(max(low, -margin), min(high, 100 + margin))
+
+
+def save_curves(figure: Figure, axes: Axes, handles: Dict[str, Artist],
+                scale: MetricScale, label: str, path: Path):
+    """Name the axes, add grid and legend, and write the picture.
+
+    Args:
+        figure (Figure): The figure.
+        axes (Axes): Its axes, with the key metric upwards.
+        handles (dict): What stands for each label of the legend.
+        scale (MetricScale): How the metric is written.
+        label (str): What the x axis shows.
+        path (Path): Where to write the PNG.
+    """
+    if scale.is_percent:
+        set_percent_limits(axes)
+    axes.set_xlabel(label)
+    axes.set_ylabel(scale.label)
+    axes.grid(axis='y', color='0.9')
+    axes.set_axisbelow(True)
+    add_legend(figure, handles)
+    figure.savefig(path, dpi=DPI)
 
 
 def add_legend(figure: Figure, handles: Dict[str, Artist]):

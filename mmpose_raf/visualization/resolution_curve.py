@@ -11,8 +11,8 @@ from mmpose_raf.evaluation.drift_group import (DriftGroup, group_by_name,
                                                list_ceilings, size_order)
 from mmpose_raf.evaluation.drift_result import DriftResult
 from mmpose_raf.evaluation.metric_scale import MetricScale, scale_of
-from .line_plot import (DPI, WIDTH, add_legend, line_style, mark_trained,
-                        set_percent_limits, set_size_axis)
+from .line_plot import (WIDTH, line_style, mark_trained, save_curves,
+                        set_size_axis)
 
 
 def plot_resolution_curve(results: Sequence[DriftResult], path: Path):
@@ -40,14 +40,8 @@ def plot_resolution_curve(results: Sequence[DriftResult], path: Path):
     if sizes & trained:
         handles['trained size'] = mark_trained(axes, sizes & trained)
     set_size_axis(axes, sizes)
-    if scale.is_percent:
-        set_percent_limits(axes)
-    axes.set_xlabel('input size, height x width in pixels')
-    axes.set_ylabel(scale.label)
-    axes.grid(axis='y', color='0.9')
-    axes.set_axisbelow(True)
-    add_legend(figure, handles)
-    figure.savefig(path, dpi=DPI)
+    save_curves(figure, axes, handles, scale,
+                'input size, height x width in pixels', path)
 
 
 def _draw_group(axes: Axes, group: DriftGroup, scale: MetricScale,

@@ -8,8 +8,8 @@ from mmpose_raf.evaluation.drift_group import size_order
 from mmpose_raf.evaluation.drift_result import DriftResult
 from mmpose_raf.evaluation.metric_scale import scale_of
 from mmpose_raf.evaluation.view import size_name
-from .line_plot import (DPI, TITLE_CHARACTERS, WIDTH, add_legend, line_style,
-                        plain_text, set_percent_limits, set_size_axis)
+from .line_plot import (TITLE_CHARACTERS, WIDTH, line_style, plain_text,
+                        save_curves, set_size_axis)
 
 
 def plot_upsampling(result: DriftResult, path: Path):
@@ -64,12 +64,6 @@ def plot_upsampling(result: DriftResult, path: Path):
                                           markersize=5))
     set_size_axis(axes, sizes)
     axes.margins(x=0.1)
-    if scale.is_percent:
-        set_percent_limits(axes)
     axes.set_title(plain_text(result.name, TITLE_CHARACTERS), fontsize=10)
-    axes.set_xlabel('size of the crop, height x width in pixels')
-    axes.set_ylabel(scale.label)
-    axes.grid(axis='y', color='0.9')
-    axes.set_axisbelow(True)
-    add_legend(figure, handles)
-    figure.savefig(path, dpi=DPI)
+    save_curves(figure, axes, handles, scale,
+                'size of the crop, height x width in pixels', path)
