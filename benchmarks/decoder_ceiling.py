@@ -33,9 +33,9 @@ def measure(codec: UDPHeatmap, keypoints: torch.Tensor) -> list:
                                torch.ones(keypoints.shape[:2]))
     size = np.array(codec.input_size)
     errors = []
-    for decode in (codec.decode, lambda maps: decode_heatmaps(codec, maps)):
-        decoded = np.concatenate(
-            [decode(maps)[0] for maps in heatmaps.numpy()])
+    theirs = np.concatenate(
+        [codec.decode(maps)[0] for maps in heatmaps.numpy()])
+    for decoded in (theirs, decode_heatmaps(codec, heatmaps)[0].numpy()):
         # MMPose scales UDP's coordinates, 0 to w - 1, to 0 to w.
         distance = decoded / size * (size - 1) - keypoints.numpy()
         errors.append(

@@ -4,7 +4,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Iterator, List, Sequence
 
-import numpy as np
 import torch
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
@@ -129,13 +128,12 @@ class AnySizePredictor:
                                                  torch.device('cpu'))
         codec = resize_codec(self.codec, view.model_size, self.sigma_mode)
         heatmaps, _ = encode_batch(codec, keypoints, visible)
-        with np.errstate(invalid='ignore'):  # of keypoints without heatmap
-            decoded = decode_at_any_size(self.codec, self.sigma_mode, heatmaps)
+        decoded = decode_at_any_size(self.codec, self.sigma_mode, heatmaps)
         predictions = []
         for sample, prediction in zip(data_samples, decoded):
             sample = sample.new()
             corner = sample.input_center - 0.5 * sample.input_scale
-            share = np.nan_to_num(prediction.keypoints) / sample.input_size
+            share = prediction.keypoints / sample.input_size
             prediction.keypoints = share * sample.input_scale + corner
             prediction.bboxes = sample.gt_instances.bboxes
             prediction.bbox_scores = sample.gt_instances.bbox_scores

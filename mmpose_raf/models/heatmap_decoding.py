@@ -1,14 +1,17 @@
-"""MMPose's heatmap decoding, made exact at the border of the heatmap."""
+"""DARK's heatmap decoding, in batches, exact at the border of the heatmap."""
 
 from typing import List, Tuple
 
+import cv2
 import numpy as np
+import torch
 from mmengine.structures import InstanceData
-from mmpose.codecs.utils import (get_heatmap_maximum, refine_keypoints_dark,
-                                 refine_keypoints_dark_udp)
 from torch import Tensor
 
 from .codecs import HeatmapCodec, is_udp, resize_codec
+
+# Pixels around the maximum that the second derivatives look at.
+STENCIL = 2
 
 
 def decode_at_any_size(decoder: HeatmapCodec, sigma_mode: str,
@@ -22,92 +25,186 @@ def decode_at_any_size(decoder: HeatmapCodec, sigma_mode: str,
 
     Returns:
         list[InstanceData]: ``keypoints`` (1, K, 2) in the input's pixels and
-        ``keypoint_scores`` (1, K) of each sample.
+        ``keypoint_scores`` (1, K) of each sample, as numpy arrays.
     """
     sizes = zip(heatmaps.shape[:-3:-1], decoder.input_size,
                 decoder.heatmap_size)
     input_size = tuple(side * full // heatmap for side, full, heatmap in sizes)
     codec = resize_codec(decoder, input_size, sigma_mode)
-    predictions = []
-    for sample in heatmaps.detach().float().cpu().numpy():
-        keypoints, scores = decode_heatmaps(codec, sample)
-        predictions.append(
-            InstanceData(keypoints=keypoints, keypoint_scores=scores))
-    return predictions
+    keypoints, scores = decode_heatmaps(codec, heatmaps.detach().float())
+    # The device is waited for once, not for each heatmap.
+    found = torch.cat((keypoints, scores[..., None]), -1).cpu().numpy()
+    return [
+        InstanceData(keypoints=sample[None, :, :2],
+                     keypoint_scores=sample[None, :, 2]) for sample in found
+    ]
 
 
 def decode_heatmaps(codec: HeatmapCodec,
-                    heatmaps: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+                    heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
     """Decode heatmaps as ``codec.decode`` does, the border included.
 
-    MMPose blurs a heatmap and reads the keypoint off a parabola through the
-    logarithm (DARK, Zhang et al., CVPR 2020), with zeros beyond the border:
-    they push keypoints near the border inwards, by up to a heatmap pixel. Of
-    a heatmap 16 pixels high nearly everything is border. Here these heatmaps
-    are first continued beyond it, see :func:`continue_heatmaps`. All others
-    are decoded by the codec, and so are those of ``MSRAHeatmap`` with
-    ``unbiased=False``, whose targets lie on whole pixels anyway.
+    The heatmap is blurred and the keypoint read off a parabola through the
+    logarithm (DARK, Zhang et al., CVPR 2020; for UDP, Huang et al., CVPR
+    2020, from closer neighbours). MMPose does so for each heatmap on the CPU,
+    with zeros beyond the border: they push keypoints near the border inwards,
+    by up to a heatmap pixel. Of a heatmap 16 pixels high nearly everything is
+    border. Here the heatmaps are continued beyond it, see
+    :func:`windows_around`, and only what the parabola needs is blurred, all
+    at once and on their device. Away from the border the keypoints are
+    MMPose's.
+
+    ``MSRAHeatmap`` with ``unbiased=False``, whose targets lie on whole pixels
+    anyway, is decoded by the codec itself.
 
     Args:
         codec (UDPHeatmap | MSRAHeatmap): Codec of the heatmaps' size.
-        heatmaps (np.ndarray): Heatmaps in shape (K, H, W), float32.
+        heatmaps (Tensor): Heatmaps in shape (B, K, H, W), float32.
 
     Returns:
-        tuple[np.ndarray, np.ndarray]: Coordinates in the input's pixels, in
-        shape (1, K, 2), and scores in shape (1, K).
+        tuple[Tensor, Tensor]: Coordinates in the input's pixels, in shape
+        (B, K, 2), and scores in shape (B, K). A heatmap that is nowhere
+        positive has its keypoint one heatmap pixel outside, at (-1, -1).
     """
-    keypoints, scores = codec.decode(heatmaps)
     if not (is_udp(codec) or codec.unbiased):
-        return keypoints, scores
-
+        return _decode_by_codec(codec, heatmaps)
+    scores, index = heatmaps.flatten(2).max(-1)
+    width = heatmaps.shape[-1]
+    peaks = torch.stack(
+        (index % width, torch.div(index, width, rounding_mode='floor')), -1)
     kernel = codec.blur_kernel_size
-    # The parabola needs the blurred values of up to two pixels around.
-    reach = kernel // 2 + 2
-    size = np.array(codec.heatmap_size)
-    peaks, _ = get_heatmap_maximum(heatmaps)
-    is_near = ((peaks < reach) | (peaks >= size - reach)).any(-1)
-    is_near &= scores[0] > 0
-    if is_near.any():
-        continued = continue_heatmaps(heatmaps[is_near], codec.sigma, reach)
-        refine, unit = ((refine_keypoints_dark_udp,
-                         codec.input_size / (size - 1)) if is_udp(codec) else
-                        (refine_keypoints_dark, codec.scale_factor))
-        refined = refine(peaks[None, is_near] + reach, continued, kernel)
-        keypoints[:, is_near] = (refined - reach) * unit
-    return keypoints, scores
+    windows = windows_around(heatmaps, peaks, codec.sigma,
+                             kernel // 2 + STENCIL)
+    refine = _offsets_of_udp if is_udp(codec) else _offsets_of_dark
+    keypoints = peaks + refine(_blur(windows, kernel))
+    keypoints = torch.where(scores[..., None] > 0, keypoints,
+                            keypoints.new_tensor(-1))
+    unit = np.array(codec.input_size) / (
+        np.array(codec.heatmap_size) - 1) if is_udp(
+            codec) else codec.scale_factor
+    return keypoints * keypoints.new_tensor(unit), scores
 
 
-def continue_heatmaps(heatmaps: np.ndarray, sigma: float,
-                      margin: int) -> np.ndarray:
-    """Continue heatmaps beyond their border as Gaussians.
+def _decode_by_codec(codec: HeatmapCodec,
+                     heatmaps: Tensor) -> Tuple[Tensor, Tensor]:
+    decoded = [codec.decode(sample) for sample in heatmaps.cpu().numpy()]
+    keypoints, scores = (np.concatenate(part) for part in zip(*decoded))
+    return torch.from_numpy(keypoints), torch.from_numpy(scores)
+
+
+def windows_around(heatmaps: Tensor, peaks: Tensor, sigma: float,
+                   reach: int) -> Tensor:
+    """Cut out what is around the maxima, continued beyond the border.
 
     A Gaussian of known width is known from two neighbours: with ``h0`` at the
     border and ``h1`` within, ``k`` pixels beyond it is ``h0 (h0 / h1)^k
     exp(-k (k + 1) / (2 sigma^2))``.
 
     Args:
-        heatmaps (np.ndarray): Heatmaps in shape (K, H, W).
+        heatmaps (Tensor): Heatmaps in shape (B, K, H, W).
+        peaks (Tensor): Pixels (x, y), int64 in shape (B, K, 2).
         sigma (float): Standard deviation in heatmap pixels.
-        margin (int): Pixels to add on each side.
+        reach (int): Pixels wanted on each side of a peak.
 
     Returns:
-        np.ndarray: Heatmaps in shape (K, H + 2 * margin, W + 2 * margin).
+        Tensor: In shape (B, K, 2 * reach + 1, 2 * reach + 1).
     """
-    step = np.arange(1, margin + 1)
-    decay = np.exp(-step * (step + 1) / (2 * sigma**2))
+    height, width = heatmaps.shape[-2:]
+    around = torch.arange(-reach, reach + 1, device=heatmaps.device)
+    columns, rows = (peaks[..., None] + around).unbind(2)
+    index = rows.clamp(0, height - 1)[..., None] * width + columns.clamp(
+        0, width - 1)[..., None, :]
+    windows = heatmaps.flatten(2).gather(2, index.flatten(2)).view(index.shape)
+    # Left and right, then (transposed) top and bottom.
+    windows = _continue(windows, columns, width, sigma)
+    return _continue(windows.transpose(-1, -2), rows, height,
+                     sigma).transpose(-1, -2)
+
+
+def _continue(windows: Tensor, places: Tensor, side: int,
+              sigma: float) -> Tensor:
+    """Continue windows beyond both borders along their last dimension.
+
+    Args:
+        windows (Tensor): In shape (B, K, n, n), with the border's values
+            beyond it.
+        places (Tensor): Where the last dimension lies in the heatmap, in
+            shape (B, K, n).
+        side (int): Length of the heatmap in this direction.
+        sigma (float): Standard deviation in heatmap pixels.
+    """
+    steps = (-places).clamp(min=0) + (places - side + 1).clamp(min=0)
+    within = places.clamp(1, side - 2) - places[..., :1]
+    inner = windows.gather(-1, within[..., None, :].expand_as(windows))
+    border = windows.clamp(min=0)
     # Noise must not grow beyond the border: the keypoint is taken to lie at
     # most one heatmap pixel outside (in MSRA's coordinates the last pixel of
     # the input lies beyond the last one of the heatmap).
-    steepest = np.exp(1.5 / sigma**2)
+    ratio = (border / inner.clamp(min=1e-6)).clamp(max=np.exp(1.5 / sigma**2))
+    decay = torch.exp(-steps * (steps + 1) / (2 * sigma**2))
+    steps, decay = steps[..., None, :], decay[..., None, :]
+    return torch.where(steps > 0, border * ratio**steps * decay, windows)
 
-    def beyond(border: np.ndarray, inner: np.ndarray) -> np.ndarray:
-        border = np.maximum(border, 0)
-        ratio = border / np.maximum(inner, 1e-6)
-        return border * np.minimum(ratio, steepest)**step * decay
 
-    for _ in range(2):  # left and right, then (transposed) top and bottom
-        heatmaps = np.concatenate(
-            (beyond(heatmaps[..., :1], heatmaps[..., 1:2])[..., ::-1],
-             heatmaps, beyond(heatmaps[..., -1:], heatmaps[..., -2:-1])),
-            -1).swapaxes(-1, -2)
-    return heatmaps.astype(np.float32)
+def _blur(windows: Tensor, kernel: int) -> Tensor:
+    """Blur the middle of windows as DARK does, up to the maximum there.
+
+    MMPose scales a blurred heatmap to the maximum that it had; that of a
+    window is the same wherever a heatmap has one clear maximum. Sums instead
+    of products of matrices: autocast and TF32 would round those.
+
+    Args:
+        windows (Tensor): In shape (B, K, n, n).
+        kernel (int): Size of the Gaussian's kernel, n - 2 * STENCIL.
+
+    Returns:
+        Tensor: In shape (B, K, 5, 5).
+    """
+    taps = windows.new_tensor(cv2.getGaussianKernel(kernel, 0)[:, 0])
+    blurred = (windows.unfold(-1, kernel, 1) * taps).sum(-1)
+    blurred = (blurred.unfold(-2, kernel, 1) * taps).sum(-1)
+    half = kernel // 2
+    middle = windows[..., half:-half, half:-half] if half else windows
+    return blurred * (
+        middle.amax((-1, -2), True) / blurred.amax((-1, -2), True))
+
+
+def _offsets_of_udp(blurred: Tensor) -> Tensor:
+    """Where the parabola's maximum lies, from direct neighbours (UDP)."""
+    log = blurred.clamp(1e-3, 50).log()
+    here, left, right = log[..., 2, 2], log[..., 2, 1], log[..., 2, 3]
+    above, below = log[..., 1, 2], log[..., 3, 2]
+    tiny = torch.finfo(torch.float32).eps
+    return _maximum_of_parabola(
+        slope_x=.5 * (right - left),
+        slope_y=.5 * (below - above),
+        curve_x=right - 2 * here + left + tiny,
+        curve_y=below - 2 * here + above + tiny,
+        twist=.5 * (log[..., 3, 3] - right - below + 2 * here - left - above +
+                    log[..., 1, 1]))
+
+
+def _offsets_of_dark(blurred: Tensor) -> Tensor:
+    """Where the parabola's maximum lies, from two pixels around (DARK)."""
+    log = blurred.clamp(min=1e-10).log()
+    here = log[..., 2, 2]
+    return _maximum_of_parabola(
+        slope_x=.5 * (log[..., 2, 3] - log[..., 2, 1]),
+        slope_y=.5 * (log[..., 3, 2] - log[..., 1, 2]),
+        curve_x=.25 * (log[..., 2, 4] - 2 * here + log[..., 2, 0]),
+        curve_y=.25 * (log[..., 4, 2] - 2 * here + log[..., 0, 2]),
+        twist=.25 * (log[..., 3, 3] - log[..., 1, 3] - log[..., 3, 1] +
+                     log[..., 1, 1]))
+
+
+def _maximum_of_parabola(slope_x: Tensor, slope_y: Tensor, curve_x: Tensor,
+                         curve_y: Tensor, twist: Tensor) -> Tensor:
+    """Newton's step, minus the inverse Hessian times the gradient.
+
+    Where the Hessian has no inverse the step is 0.
+    """
+    determinant = curve_x * curve_y - twist**2
+    step = torch.stack((twist * slope_y - curve_y * slope_x,
+                        twist * slope_x - curve_x * slope_y), -1)
+    return torch.where(determinant[..., None] == 0, step.new_zeros(()),
+                       step / determinant[..., None])

@@ -176,13 +176,17 @@ def all_over(size):
     return np.concatenate([anywhere, *on_border, corners])[None]
 
 
-def decoding_error(codec, keypoints, decode):
+def decode_here(codec, targets):
+    return [part.numpy() for part in decode_heatmaps(codec, targets)]
+
+
+def decoding_error(codec, keypoints, decode=decode_here):
     """Largest distance in pixels along an axis."""
     targets, weights = encode_batch(codec,
                                     torch.from_numpy(keypoints).float(),
                                     torch.ones(keypoints.shape[:2]))
     assert (weights == 1).all()
-    decoded, scores = decode(codec, targets[0].numpy())
+    decoded, scores = decode(codec, targets)
     assert decoded.shape == keypoints.shape
     np.testing.assert_allclose(scores[0], targets[0].amax((1, 2)))
     if isinstance(codec, UDPHeatmap):
@@ -195,14 +199,14 @@ def decoding_error(codec, keypoints, decode):
 @pytest.mark.parametrize('size', LEVELS)
 def test_decoded_target_lands_on_the_keypoint(mode, size):
     codec = resize_codec(codec_of('udp'), size, mode)
-    error = decoding_error(codec, all_over(size), decode_heatmaps)
+    error = decoding_error(codec, all_over(size))
     assert error < .05
 
 
 @pytest.mark.parametrize('size', [(48, 64), (256, 192), (128, 128)])
 def test_decoded_target_lands_on_the_keypoint_elsewhere(size):
     codec = resize_codec(codec_of('udp'), size, 'pixel')
-    assert decoding_error(codec, all_over(size), decode_heatmaps) < .05
+    assert decoding_error(codec, all_over(size)) < .05
 
 
 @pytest.mark.parametrize('mode', ['pixel', 'relative'])
@@ -212,14 +216,14 @@ def test_decoded_unbiased_msra_target_lands_on_the_keypoint(mode, size):
     # The last input pixel lies 3/4 of a heatmap pixel beyond the last one,
     # and MSRA's parabola is coarser than UDP's.
     limit = .1 if codec.sigma == 1 else .05
-    assert decoding_error(codec, all_over(size), decode_heatmaps) < limit
+    assert decoding_error(codec, all_over(size)) < limit
 
 
 @pytest.mark.parametrize('size', LEVELS)
 def test_mmpose_alone_decodes_inside_only(size):
 
-    def decode(codec, heatmaps):
-        return codec.decode(heatmaps)
+    def decode(codec, targets):
+        return codec.decode(targets[0].numpy())
 
     codec = resize_codec(codec_of('udp'), size, 'relative')
     keypoints = all_over(size)
