@@ -3,6 +3,8 @@
 Takes the options of MMPose's ``train.py``, adds the import of ``mmpose_raf``
 to configs that lack it, and refuses a config that cannot work in one line,
 with exit code 2. A run that is already in the work dir is never overwritten.
+Under ``torchrun`` with ``--launcher pytorch`` there may be more processes than
+GPUs.
 """
 
 import runpy
@@ -16,6 +18,7 @@ from mmengine.runner import Runner
 from mmpose_raf.command_line import exit_code
 from mmpose_raf.config_file import read_config
 from mmpose_raf.engine.preflight import check_run
+from mmpose_raf.engine.process_group import process_group
 from mmpose_raf.errors import ConfigError, describe_error
 
 
@@ -47,7 +50,8 @@ def run():
     """Check and train."""
     cfg = load_config(stock_train())
     check_run(cfg)
-    Runner.from_cfg(cfg).train()
+    with process_group(cfg):
+        Runner.from_cfg(cfg).train()
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Batches of one client each, local training after local training."""
 
 import math
-from typing import Iterator, List, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -32,6 +32,8 @@ class ClientBatchSampler(Sampler):
         world_size (int): Number of processes, which share every client's
             samples as ``DefaultSampler`` does (the last are repeated to make
             the shares equal). Defaults to 1.
+        owners (list[int], optional): Rank of the process that trains each
+            client, if they share out the clients instead. Defaults to None.
     """
 
     def __init__(self,
@@ -43,7 +45,8 @@ class ClientBatchSampler(Sampler):
                  seed: int,
                  drop_last: bool,
                  rank: int = 0,
-                 world_size: int = 1):
+                 world_size: int = 1,
+                 owners: Optional[Sequence[int]] = None):
         self.indices = indices
         self.parts = [[
             client.part(own, size) for size in range(len(client.input_sizes))
@@ -53,8 +56,12 @@ class ClientBatchSampler(Sampler):
         self.participation = participation
         self.seed = seed
         self.drop_last = drop_last
-        self.rank = rank
-        self.world_size = world_size
+        self.own = [
+            owners is None or owners[client] == rank
+            for client in range(len(clients))
+        ]
+        self.rank = rank if owners is None else 0
+        self.world_size = world_size if owners is None else 1
         self.round = 0
 
     @property
@@ -85,18 +92,22 @@ class ClientBatchSampler(Sampler):
 
     def num_batches_until(self, num_rounds: int) -> int:
         """Number of batches in the first rounds together."""
-        return sum(
-            self.num_batches(visit.client) for round_ in range(num_rounds)
-            for visit in self.participation.of_round(round_))
+        return sum(map(self._num_batches_in, range(num_rounds)))
 
     def __len__(self) -> int:
+        return self._num_batches_in(self.round)
+
+    def _num_batches_in(self, round_: int) -> int:
         return sum(
             self.num_batches(visit.client)
-            for visit in self.participation.of_round(self.round))
+            for visit in self.participation.of_round(round_)
+            if self.own[visit.client])
 
     def __iter__(self) -> Iterator[List[SampleKey]]:
         visits = self.participation.of_round(self.round)
         for number, visit in enumerate(visits):
+            if not self.own[visit.client]:
+                continue
             for epoch in range(self.local_epochs):
                 for batch in self._batches(visit, epoch):
                     yield [key._replace(visit=number) for key in batch]

@@ -81,6 +81,10 @@ def check_parts(hook):
         raise ConfigError('FederatedHook.aggregator',
                           f'{name} needs the updates of a round together',
                           'with asynchronous=True use StalenessAware')
+    if hook.parallel == 'clients':
+        raise ConfigError('FederatedHook.parallel',
+                          'asynchronous clients train one after the other',
+                          "use 'batches'")
     objective = hook.local_objective
     if objective and not objective.is_asynchronous:
         raise ConfigError('FederatedHook.local_objective',

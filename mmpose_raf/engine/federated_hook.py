@@ -5,7 +5,8 @@ from numbers import Real
 from typing import Dict, List, Optional, Sequence, Set, Union
 
 import torch
-from mmengine.dist import all_reduce_params, is_distributed, is_main_process
+from mmengine.dist import (all_reduce_params, get_world_size, is_distributed,
+                           is_main_process)
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
@@ -31,12 +32,14 @@ from .arguments import build_part, check_argument, check_parts, is_int
 from .client_switch import ClientSwitch, to_device
 from .federation_data import (build_federated_dataloader,
                               build_participation, count_distributions,
-                              share_out)
+                              estimate_costs, share_out)
 from .federation_settings import (check_resumed_partition,
                                   check_resumed_settings,
                                   describe_settings)
 from .ema_models import EMAModels
 from .local_training import LocalTraining
+from .parallel_clients import (PARALLEL, ParallelClients, assign_clients,
+                               check_parallel_runner)
 from .personal_layers import PersonalLayers
 from .proxy_loss import ProxyLoss
 from .round_log import (ClientLog, Traffic, log_client, log_round,
@@ -106,6 +109,10 @@ class FederatedHook(Hook):
         state_device (str): Where global weights, updates and the clients'
             moments lie: ``'cpu'``, or ``'model'`` for the model's device.
             Defaults to ``'cpu'``.
+        parallel (str): What several processes share out: ``'batches'``, each
+            a part of every batch, as MMEngine does; or ``'clients'``, each
+            of whom one process trains, at the same time as the others, with
+            the results of one process alone. Defaults to ``'batches'``.
         seed (int): Seed of partition, participation, order, augmentation
             and the model's randomness. Defaults to 0.
 
@@ -136,6 +143,7 @@ class FederatedHook(Hook):
                  update_cosines: bool = True,
                  optimizer_state: str = 'keep',
                  state_device: str = 'cpu',
+                 parallel: str = 'batches',
                  seed: int = 0):
         check_argument(local_epochs, 'local_epochs',
                        'an integer of at least 1',
@@ -155,6 +163,8 @@ class FederatedHook(Hook):
                        optimizer_state in ('keep', 'reset'))
         check_argument(state_device, 'state_device', "'cpu' or 'model'",
                        state_device in ('cpu', 'model'))
+        check_argument(parallel, 'parallel', "'batches' or 'clients'",
+                       parallel in PARALLEL)
         check_argument(seed, 'seed', 'an integer of at least 0',
                        is_int(seed) and seed >= 0)
         self.clients = parse_clients(clients, 'FederatedHook.clients')
@@ -174,6 +184,7 @@ class FederatedHook(Hook):
         self.update_cosines = update_cosines
         self.optimizer_state = optimizer_state
         self.state_device = state_device
+        self.parallel = parallel
         self.seed = seed
         check_parts(self)
         self.settings = describe_settings(self, partitioner)
@@ -198,6 +209,11 @@ class FederatedHook(Hook):
         self._model = (
             runner.model.module
             if is_model_wrapper(runner.model) else runner.model)
+        self._is_shared_out = self.parallel == 'clients' and is_distributed()
+        if self._is_shared_out:
+            check_parallel_runner(runner, self._model, len(self.clients))
+            # Its wrapper would wait for the other processes.
+            runner.model = self._model
         weights = next(self._model.parameters())
         self._device = torch.device(
             'cpu') if self.state_device == 'cpu' else weights.device
@@ -219,6 +235,10 @@ class FederatedHook(Hook):
             runner,
             [self._sampler.num_batches(i) for i in range(len(self.clients))],
             self.optimizer_state, self._device)
+        self._parallel = ParallelClients(
+            [client.name for client in self.clients], self._owners,
+            self._switch, self._personal,
+            self.local_objective) if self._is_shared_out else None
         self._local_training = self.local_objective and LocalTraining(
             self._model, runner.optim_wrapper.optimizer, self.local_objective,
             self._personal.names, self._device)
@@ -264,10 +284,13 @@ class FederatedHook(Hook):
         if self._resumed is not None:
             check_resumed_partition(self._resumed, self._fingerprint)
         self._participation = build_participation(self, shares)
+        self._owners = assign_clients(
+            estimate_costs(self.clients, shares),
+            get_world_size()) if self._is_shared_out else None
         loop.dataloader = build_federated_dataloader(
             loop.dataloader, self.clients, shares,
             getattr(self._model.head, 'sigma_mode', 'pixel'),
-            self.local_epochs, self._participation, self.seed)
+            self.local_epochs, self._participation, self.seed, self._owners)
         self._sampler = loop.dataloader.batch_sampler
         # MMEngine computes it once, from the loader before it was replaced.
         loop._max_iters = self._sampler.num_batches_until(loop.max_epochs)
@@ -299,6 +322,8 @@ class FederatedHook(Hook):
         self._switch.keep_server()
         self._updates: List[ClientUpdate] = []
         self._refused: List[str] = []
+        # Of the others, if all clients of a process are absent.
+        self._start_state = self._server.state
         self.traffic = Traffic()
         self._progress = tqdm(
             total=len(self._sampler),
@@ -355,7 +380,7 @@ class FederatedHook(Hook):
         if self._visit is None:
             return
         visit, self._visit = self._visit, None
-        if is_distributed():
+        if is_distributed() and not self._is_shared_out:
             all_reduce_params(self._model.buffers(), op='mean')
         update = self._make_update(visit)
         is_usable = is_finite(update)
@@ -367,7 +392,7 @@ class FederatedHook(Hook):
             self.traffic.up += state_bytes(update.state)
             if self.local_objective:
                 self.traffic.up += state_bytes(
-                    self.local_objective.upload(update.client))
+                    self.local_objective.uploads.get(update.client, {}))
         else:
             self._refused.append(update.client)
             self._ema.refuse()
@@ -389,7 +414,9 @@ class FederatedHook(Hook):
 
     def _make_update(self, visit: Visit) -> ClientUpdate:
         """What a client sends after its training."""
-        metrics = mean_over_processes(self._log.means())
+        metrics = self._log.means()
+        if not self._is_shared_out:
+            metrics = mean_over_processes(metrics)
         if self._participation.has_clock:
             metrics['arrival'] = visit.arrival
         staleness = self._server.version - visit.version
@@ -418,6 +445,8 @@ class FederatedHook(Hook):
         """End a round: the model gets the global weights."""
         self._finish_visit(runner)
         self._progress.close()
+        if self._parallel:
+            self._bring_together()
         if self._is_folding:
             self._renew(self._folded.take(), runner.logger)
         elif not self.asynchronous:
@@ -432,6 +461,18 @@ class FederatedHook(Hook):
         log_round(runner, self.clients, self._updates, self._refused,
                   self.traffic, clock)
         self._updates = []
+
+    def _bring_together(self):
+        """Take over what other processes' clients have done."""
+        updates = self._parallel.exchange(self._visits, self._updates)
+        self._refused = [
+            self.clients[visit.client].name
+            for visit, update in zip(self._visits, updates) if update is None
+        ]
+        self._updates = [update for update in updates if update is not None]
+        self.traffic = self._parallel.add_traffic(self.traffic)
+        if self._is_folding:
+            self._parallel.fold(self._folded)
 
     def _compare_updates(self, updates: List[ClientUpdate]):
         """Note how far each client went, and whether in one direction.

@@ -93,6 +93,15 @@ def build_participation(hook, shares: Shares) -> BaseParticipation:
     return kind(hook.availability, hook.client_fraction, durations, hook.seed)
 
 
+def estimate_costs(clients: Sequence[Client], shares: Shares) -> List[float]:
+    """How much work each client's samples are: their pixels."""
+    costs = []
+    for client, own in zip(clients, shares.indices):
+        areas = [width * height for width, height in client.input_sizes]
+        costs.append(len(own) * sum(areas) / len(areas))
+    return costs
+
+
 def count_distributions(name: Optional[str], clients: Sequence[Client],
                         shares: Shares) -> Dict[str, List[List[float]]]:
     """Count how the clients' samples are spread, if anybody asks.
@@ -116,7 +125,8 @@ def build_federated_dataloader(dataloader: DataLoader,
                                clients: Sequence[Client], shares: Shares,
                                sigma_mode: str, local_epochs: int,
                                participation: BaseParticipation,
-                               seed: int) -> DataLoader:
+                               seed: int,
+                               owners: Optional[Sequence[int]]) -> DataLoader:
     """Build the loader of a round with the settings of a plain one.
 
     Args:
@@ -128,6 +138,7 @@ def build_federated_dataloader(dataloader: DataLoader,
         local_epochs (int): See :class:`ClientBatchSampler`.
         participation (BaseParticipation): Who trains in which round.
         seed (int): Seed of order and augmentation.
+        owners (list[int], optional): See :class:`ClientBatchSampler`.
 
     Raises:
         ConfigError: If the loader has no batch size, or a client not one
@@ -147,7 +158,8 @@ def build_federated_dataloader(dataloader: DataLoader,
         seed=seed,
         drop_last=dataloader.drop_last,
         rank=rank,
-        world_size=world_size)
+        world_size=world_size,
+        owners=owners)
     for index, client in enumerate(clients):
         if sampler.has_empty_part(index):
             raise ConfigError(

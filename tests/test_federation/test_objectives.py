@@ -222,9 +222,9 @@ def test_traffic():
     assert list(scaffold.download()) == ['w']
     scaffold.finish_client('0', dict(w=torch.ones(3)),
                            dict(w=torch.zeros(3)), dict(w=1.))
-    assert scaffold.upload('0')['w'].shape == (3, )
+    assert scaffold.uploads['0']['w'].shape == (3, )
     for objective in (FedProx(1.), FedDyn(1.), MOON()):
-        assert objective.download() == objective.upload('0') == {}
+        assert objective.download() == objective.uploads == {}
 
 
 @pytest.mark.parametrize('make', [SCAFFOLD, lambda: FedDyn(.3)])

@@ -282,6 +282,30 @@ def test_resume_after_an_interruption(folder, finished):
                         expected['federation']['clients'])
 
 
+@pytest.mark.slow
+def test_a_process_for_each_client(folder, finished):
+    """As the README starts them, on a machine without a GPU."""
+    result = command('-m',
+                     'torch.distributed.run',
+                     '--standalone',
+                     '--nproc_per_node=2',
+                     SCRIPT,
+                     'config.py',
+                     '--launcher=pytorch',
+                     '--work-dir=run',
+                     '--cfg-options',
+                     'custom_hooks.0.parallel=clients',
+                     cwd=folder)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert 'Round [2/2], 2 of 2 clients:' in result.stdout
+    expected = torch.load(finished / 'run/epoch_2.pth', weights_only=True)
+    got = torch.load(folder / 'run/epoch_2.pth', weights_only=True)
+    torch.testing.assert_close(dict(got['state_dict']),
+                               dict(expected['state_dict']),
+                               rtol=0,
+                               atol=1e-6)
+
+
 # The config of the repository with a smaller model and fewer faces.
 FACES = '''
 _base_ = [{base!r}]

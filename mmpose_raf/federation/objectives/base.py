@@ -17,7 +17,9 @@ class LocalObjective(metaclass=ABCMeta):
     step of the client's optimizer (:meth:`gradient`), or as a loss on pooled
     features (:meth:`feature_loss`); a subclass implements one of them or
     both. Between the rounds it keeps a state for each client (``clients``)
-    and one of the server (``server``), by the names of a model's state dict.
+    and one of the server (``server``), by the names of a model's state dict;
+    within a round, what each client has sent beside its weights
+    (``uploads``).
 
     A round calls, for each client that takes part, :meth:`gradient` before
     each step and :meth:`finish_client`, and at last :meth:`finish_round`.
@@ -46,6 +48,7 @@ class LocalObjective(metaclass=ABCMeta):
     def __init__(self):
         self.clients: Dict[str, State] = {}
         self.server: State = {}
+        self.uploads: Dict[str, State] = {}
 
     def gradient(self, client: str, parameters: State,
                  anchor: State) -> State:
@@ -96,6 +99,10 @@ class LocalObjective(metaclass=ABCMeta):
                       lr_sums: Dict[str, float]):
         """End the local training of a client.
 
+        What it sends to the server beside its weights goes to ``uploads``,
+        under its name; :meth:`finish_round` takes it from there. Clients may
+        train in other processes: nothing else of theirs is sure to be there.
+
         Args:
             client (str): Its name.
             state (dict[str, Tensor]): Its weights and buffers at the end.
@@ -126,15 +133,12 @@ class LocalObjective(metaclass=ABCMeta):
         """What the server sends to a client beside the weights."""
         return {}
 
-    def upload(self, client: str) -> State:
-        """What a client sends, after its training, beside the weights."""
-        return {}
-
     def move(self, client: str, device: torch.device):
         """Put what the training of a client needs on a device."""
         self.server = put_state(self.server, device)
-        if client in self.clients:
-            self.clients[client] = put_state(self.clients[client], device)
+        for states in (self.clients, self.uploads):
+            if client in states:
+                states[client] = put_state(states[client], device)
 
     def state_dict(self) -> dict:
         """State that a resumed run needs."""

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from ..client_update import ClientUpdate
-from ..state_math import (State, add_states, map_states, move_states,
-                          put_state)
+from ..state_math import State, add_states, map_states, move_states
 from .base import LocalObjective
 
 
@@ -28,10 +27,6 @@ class SCAFFOLD(LocalObjective):
     """
 
     needs_updates = False
-
-    def __init__(self):
-        super().__init__()
-        self._changes: Dict[str, State] = {}
 
     def gradient(self, client: str, parameters: State,
                  anchor: State) -> State:
@@ -56,29 +51,20 @@ class SCAFFOLD(LocalObjective):
             for key, move in moved.items()
         }
         self.clients[client] = add_states(add_states(own, server, -1), mean)
-        self._changes[client] = add_states(self.clients[client], own, -1)
-
-    def move(self, client: str, device: torch.device):
-        """See :class:`LocalObjective`."""
-        super().move(client, device)
-        if client in self._changes:
-            self._changes[client] = put_state(self._changes[client], device)
+        # c_i' - c_i
+        self.uploads[client] = add_states(self.clients[client], own, -1)
 
     def finish_round(self, previous: Dict[str, Tensor],
                      aggregated: Dict[str, Tensor],
                      updates: Sequence[ClientUpdate],
                      num_clients: int) -> Dict[str, Tensor]:
         """Next c, see :class:`LocalObjective`."""
-        for change in self._changes.values():
+        for change in self.uploads.values():
             self.server = self.server or map_states(torch.zeros_like, change)
             self.server = add_states(self.server, change, 1 / num_clients)
-        self._changes = {}
+        self.uploads = {}
         return aggregated
 
     def download(self) -> State:
         """c, see :class:`LocalObjective`."""
         return self.server
-
-    def upload(self, client: str) -> State:
-        """c_i' - c_i, see :class:`LocalObjective`."""
-        return self._changes[client]
