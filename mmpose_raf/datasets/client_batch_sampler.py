@@ -97,6 +97,15 @@ class ClientBatchSampler(Sampler):
     def __len__(self) -> int:
         return self._num_batches_in(self.round)
 
+    def next_client(self, visit: Visit) -> Optional[int]:
+        """Who trains here after a visit of this round, if another client."""
+        visits = self.participation.of_round(self.round)
+        later = [
+            other.client for other in visits[visits.index(visit) + 1:]
+            if self.own[other.client]
+        ]
+        return later[0] if later and later[0] != visit.client else None
+
     def _num_batches_in(self, round_: int) -> int:
         return sum(
             self.num_batches(visit.client)

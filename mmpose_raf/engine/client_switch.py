@@ -2,7 +2,8 @@
 
 import copy
 from contextlib import contextmanager
-from typing import Any, Collection, Dict, List, Sequence, Union
+from typing import (Any, Collection, Dict, List, Optional, Sequence, Tuple,
+                    Union)
 
 import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
@@ -10,6 +11,7 @@ from mmengine.utils import apply_to
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import ClientState
+from .host_transfer import HostTransfer
 
 
 class ClientSwitch:
@@ -45,6 +47,11 @@ class ClientSwitch:
         self.num_iters = num_iters
         self.is_kept = optimizer_state == 'keep'
         self.state_device = state_device
+        parameter = wrapper.param_groups[0]['params'][0]
+        # Where the states lie on the model's device, nothing is moved.
+        self.transfer = HostTransfer(parameter.device if state_device.type ==
+                                     'cpu' else torch.device('cpu'))
+        self._ahead: Optional[Tuple[int, dict]] = None
         self.schedulers = _schedulers_of(runner)
         server = self._snapshot()
         self.clients = [self._first_state(count) for count in num_iters]
@@ -105,11 +112,19 @@ class ClientSwitch:
         packed = optimizer.state_dict()['param_groups']
         optimizer.load_state_dict(dict(state=moments, param_groups=packed))
 
+    def prepare(self, client: int):
+        """Fetch the moments of who is next while another client trains."""
+        self._ahead = client, self.transfer.to_device(
+            self.clients[client].optimizer)
+
     def activate(self, client: int):
         """Let a client train: its optimizer, its schedule, its iterations."""
-        state = self.clients[client]
-        self._load_moments(state.optimizer)
-        self._restore(state)
+        if self._ahead is None or self._ahead[0] != client:
+            self.prepare(client)
+        moments, self._ahead = self._ahead[1], None
+        self.transfer.join()
+        self._load_moments(moments)
+        self._restore(self.clients[client])
         wrapper = self.runner.optim_wrapper
         wrapper.zero_grad()
         # Accumulated gradients must not cross the border between clients.
@@ -127,12 +142,8 @@ class ClientSwitch:
         """
         light = self._snapshot()
         if self.is_kept and keep_moments:
-            moments = self.runner.optim_wrapper.optimizer.state_dict()['state']
-            # On the model's device they are left as they are: torch keeps
-            # step counters on the CPU, where reading them costs nothing.
-            is_moved = self.state_device.type == 'cpu'
-            light.optimizer = to_device(moments,
-                                        'cpu') if is_moved else moments
+            light.optimizer = self.transfer.to_host(
+                self.runner.optim_wrapper.optimizer.state_dict()['state'])
         self.clients[client] = light
 
     def activate_server(self):
@@ -168,9 +179,16 @@ class ClientSwitch:
         """Take over the server's schedule as MMEngine has stepped it."""
         self.server = self._snapshot()
 
+    def state_of(self, client: int) -> dict:
+        """State of a client, where the states lie."""
+        self.transfer.finish()
+        return self.clients[client].state_dict()
+
     def state_dict(self) -> List[dict]:
         """States of the clients, on the CPU."""
-        return to_device([state.state_dict() for state in self.clients], 'cpu')
+        return to_device(
+            [self.state_of(index) for index in range(len(self.clients))],
+            'cpu')
 
     def load_state_dict(self, states: Sequence[dict]):
         """Restore what :meth:`state_dict` gave."""

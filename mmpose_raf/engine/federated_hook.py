@@ -351,6 +351,9 @@ class FederatedHook(Hook):
         self._personal.load(name)
         self._ema.start()
         self._switch.activate(visit.client)
+        following = self._sampler.next_client(visit)
+        if following is not None:
+            self._switch.prepare(following)
         if self._local_training:
             self._local_training.start(name)
             self.traffic.down += state_bytes(self.local_objective.download())

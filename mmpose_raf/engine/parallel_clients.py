@@ -146,7 +146,7 @@ class ParallelClients:
             update=update and vars(update),
             upload=self._stored('uploads').get(name),
             private=dict(
-                switch=self.switch.clients[client].state_dict(),
+                switch=self.switch.state_of(client),
                 personal=self.personal.clients.get(name),
                 objective=self._stored('clients').get(name)))
 

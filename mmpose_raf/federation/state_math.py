@@ -22,15 +22,25 @@ def clone_state(state: State,
         device (torch.device, optional): Where to. Defaults to None: where
             each entry is.
     """
-    return {
-        key: value.detach().to(device, copy=True)
-        for key, value in state.items()
-    }
+    return _move(state, device, copy=True)
 
 
 def put_state(state: State, device: torch.device) -> State:
     """The state on a device; entries that are there are not copied."""
-    return {key: value.to(device) for key, value in state.items()}
+    return _move(state, device, copy=False)
+
+
+def _move(state: State, device: Optional[torch.device], copy: bool) -> State:
+    # From a GPU to the host torch takes pinned memory, and the copies are
+    # waited for together instead of one by one.
+    moved = {
+        key: value.detach().to(device, copy=copy, non_blocking=True)
+        for key, value in state.items()
+    }
+    if any(value.is_cuda and not moved[key].is_cuda
+           for key, value in state.items()):
+        torch.cuda.synchronize()
+    return moved
 
 
 def copy_state(source: State, target: State):

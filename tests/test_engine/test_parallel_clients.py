@@ -31,11 +31,13 @@ CASES = dict(
     # Rounds in which one of the processes has nobody.
     absent=dict(client_fraction=.34, local_objective=dict(type='SCAFFOLD')),
     personal=dict(local_params='norm', local_objective=dict(type='MOON')),
-    refused=dict(hooks=['Spoiler'], aggregator=dict(type='FedAdam', server_lr=.01)),
+    refused=dict(hooks=['Spoiler'],
+                 aggregator=dict(type='FedAdam', server_lr=.01)),
     # The mean is folded in another order.
-    folded=dict(update_cosines=False, aggregator=dict(
-        type='FedAvg', weighting='samples'), partitioner=dict(
-            type='RandomPartitioner', samples_per_client=[6, 3, 2])),
+    folded=dict(update_cosines=False,
+                aggregator=dict(type='FedAvg', weighting='samples'),
+                partitioner=dict(type='RandomPartitioner',
+                                 samples_per_client=[6, 3, 2])),
     proxy=dict(aggregator=dict(type='LearnableWeights'), proxy_samples=2),
 )
 EXACT = [case for case in CASES if case != 'folded']

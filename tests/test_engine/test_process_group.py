@@ -61,8 +61,9 @@ def test_no_gpu(monkeypatch, calls):
 
 
 def test_a_wrapper_of_ones_own_is_kept(monkeypatch, calls):
-    own = dict(type='MMDistributedDataParallel', find_unused_parameters=True)
-    assert enter(monkeypatch, 0, model_wrapper_cfg=own).model_wrapper_cfg == own
+    own = dict(type='MMDistributedDataParallel', static_graph=True)
+    cfg = enter(monkeypatch, 0, model_wrapper_cfg=own)
+    assert cfg.model_wrapper_cfg == own
 
 
 def test_after_an_error_nobody_is_waited_for(monkeypatch, calls):

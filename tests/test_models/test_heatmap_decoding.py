@@ -23,7 +23,8 @@ def gaussian(x, y, sigma=1.5, size=SIZE, margin=0):
 
 def decode(codec, heatmaps):
     """Keypoints (N, 2) and scores (N, ) of heatmaps (N, H, W)."""
-    keypoints, scores = decode_heatmaps(codec, torch.from_numpy(heatmaps)[None])
+    heatmaps = torch.from_numpy(heatmaps)[None]
+    keypoints, scores = decode_heatmaps(codec, heatmaps)
     return keypoints[0].numpy(), scores[0].numpy()
 
 

@@ -1,0 +1,102 @@
+"""States that are moved beside the training."""
+
+import pytest
+import torch
+
+from mmpose_raf.engine.host_transfer import HostTransfer
+from tests.toy import Witness, hook_of, run, toy_config
+
+needs_gpu = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason='needs a GPU')
+
+
+def moments(device):
+    return {0: dict(exp_avg=torch.randn(2000, 2000, device=device),
+                    step=torch.tensor(3.))}
+
+
+def test_on_the_cpu_nothing_is_moved():
+    transfer = HostTransfer(torch.device('cpu'))
+    tree = moments('cpu')
+    assert transfer.to_host(tree) is tree
+    assert transfer.to_device(tree) is tree
+    transfer.join()
+    transfer.finish()
+
+
+@needs_gpu
+def test_there_and_back_on_a_gpu():
+    device = torch.device('cuda')
+    transfer = HostTransfer(device)
+    tree = moments(device)
+    expected = tree[0]['exp_avg'].cpu()
+    host = transfer.to_host(tree)
+    transfer.finish()
+    assert host[0]['exp_avg'].is_pinned()
+    assert torch.equal(host[0]['exp_avg'], expected)
+    back = transfer.to_device(host)
+    assert not back[0]['step'].is_cuda
+    transfer.join()
+    assert torch.equal((back[0]['exp_avg'] * 2).cpu(), expected * 2)
+
+
+@needs_gpu
+def test_what_is_computed_first_is_copied_on_a_gpu():
+    """The copy waits for the computation, and the memory for the copy."""
+    device = torch.device('cuda')
+    transfer = HostTransfer(device)
+    for _ in range(20):
+        value = torch.zeros(4000, 4000, device=device)
+        for _ in range(50):
+            value += 1
+        host = transfer.to_host(dict(value=value))
+        del value
+        torch.full((4000, 4000), -1., device=device)
+        transfer.finish()
+        assert (host['value'] == 50).all()
+
+
+@needs_gpu
+def test_where_states_wait_changes_nothing_on_a_gpu(tmp_path):
+    rounds = []
+    for state_device in ('cpu', 'model'):
+        runner = run(toy_config(tmp_path / state_device,
+                                clients=('high', 'mid', 'low'),
+                                rounds=3,
+                                state_device=state_device,
+                                hooks=[dict(type='Witness')]),
+                     device='cuda')
+        rounds.append([dict(state) for state in
+                       hook_of(runner, Witness).rounds])
+    # Not to the bit: kernels of a GPU add in any order.
+    torch.testing.assert_close(*rounds, rtol=1e-3, atol=1e-3)
+
+
+def test_the_next_client_is_prepared(tmp_path, monkeypatch):
+    """While another trains, and never while it trains itself."""
+    calls = []
+    fetch, train = HostTransfer.to_device, Witness.before_train_iter
+
+    def note_fetch(self, tree):
+        calls.append(('fetch', len(tree) > 0))
+        return fetch(self, tree)
+
+    def note_train(self, runner, batch_idx, data_batch=None):
+        client = data_batch['data_samples'][0].client
+        if not calls or calls[-1] != ('train', client):
+            calls.append(('train', client))
+        train(self, runner, batch_idx, data_batch)
+
+    monkeypatch.setattr(HostTransfer, 'to_device', note_fetch)
+    monkeypatch.setattr(Witness, 'before_train_iter', note_train)
+    run(toy_config(tmp_path,
+                   clients=('high', 'mid', 'low'),
+                   num_samples=30,
+                   rounds=2,
+                   hooks=[dict(type='Witness')]))
+    new, old = ('fetch', False), ('fetch', True)
+    # The first one of a round is fetched at its turn.
+    assert calls == [
+        new, new, ('train', 'high'), new, ('train', 'mid'), ('train', 'low'),
+        old, old, ('train', 'high'), old, ('train', 'mid'), ('train', 'low')
+    ]
