@@ -83,10 +83,11 @@ def alternate(alternatives: Dict[str, Callable[[], Any]],
             synchronize(device)
             if repeat >= warmup:
                 times[name].append(time.perf_counter() - start)
-    return {name: _summarise(values) for name, values in times.items()}
+    return {name: summarise(values) for name, values in times.items()}
 
 
-def _summarise(values: List[float]) -> Timing:
+def summarise(values: List[float]) -> Timing:
+    """Median and spread of seconds."""
     median = statistics.median(values)
     if len(values) < 2:
         return Timing(median, float('nan'))
