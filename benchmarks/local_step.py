@@ -76,11 +76,13 @@ def measure(options) -> List[Row]:
 def measure_ladders(arch: str, amp: str, modes: List[bool], options,
                     device: torch.device) -> List[Row]:
     """Rows of one model in one precision."""
-    # A single level goes through in one way only.
+    # A single level goes through in one way only; levels in turn are not
+    # compiled.
     settings = [
         (levels, passes, is_compiled) for levels, passes, is_compiled in
         itertools.product(options.levels, options.passes, modes)
-        if levels > 1 or passes == options.passes[0]
+        if (levels > 1 or passes == options.passes[0]) and not (
+            is_compiled and passes == 'in_turn')
     ]
     steps = {
         setting: LocalStep(arch, setting[0], amp, options.batch_size, device,

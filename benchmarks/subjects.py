@@ -74,8 +74,7 @@ class LocalStep:
         batch_size (int): Images in a batch.
         device (torch.device): Where to train.
         passes (str): See :class:`RAFPoseEstimator`. Defaults to ``'joint'``.
-        is_compiled (bool): Whether backbone and head are compiled. Defaults
-            to False.
+        is_compiled (bool): See ``torch_compile`` there. Defaults to False.
     """
 
     def __init__(self,
@@ -88,6 +87,7 @@ class LocalStep:
                  is_compiled: bool = False):
         cfg = read_config(arch, num_levels)
         cfg.model.passes = passes
+        cfg.model.torch_compile = is_compiled
         self.device = device
         self.dtype = DTYPES[amp]
         self.model = build_model(cfg, device)
@@ -96,11 +96,6 @@ class LocalStep:
             device.type, enabled=amp == 'fp16')
         self.levels: List[Size] = [tuple(size) for size in cfg.model.ladder]
         self.data = make_batch(batch_size, self.levels[0])
-        if is_compiled:
-            # Levels differ in shape: each is compiled for itself.
-            self.model.backbone.compile(dynamic=False)
-            self.model.head.forward = torch.compile(
-                self.model.head.forward, dynamic=False)
 
     def __call__(self) -> torch.Tensor:
         """Make one step; returns the loss."""

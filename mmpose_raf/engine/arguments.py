@@ -1,5 +1,6 @@
 """Checks of what a config passes to the hook."""
 
+from mmengine.config import Config
 from mmengine.registry import Registry
 
 from mmpose_raf.datasets.participation import count_participants
@@ -52,6 +53,23 @@ def build_part(registry: Registry, config: dict, name: str):
     except (TypeError, ValueError) as error:
         raise ConfigError(f'FederatedHook.{name}', str(error),
                           'see its documentation') from None
+
+
+def check_compile(cfg: Config):
+    """Refuse MMEngine's ``compile``.
+
+    It compiles the handling of the samples as well, where torch's compiler
+    fails.
+
+    Args:
+        cfg (Config): The config of the run.
+
+    Raises:
+        ConfigError: If it is on.
+    """
+    if cfg.get('compile'):
+        raise ConfigError('compile', 'MMEngine compiles more than the model, '
+                          'which fails', 'use model.torch_compile=True')
 
 
 def check_parts(hook):

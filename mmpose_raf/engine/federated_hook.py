@@ -28,7 +28,8 @@ from mmpose_raf.federation.state_math import (State, clone_state,
 from mmpose_raf.models.ladder import check_backbone_takes
 from mmpose_raf.registry import (AGGREGATORS, LOCAL_OBJECTIVES,
                                  PARTITIONERS)
-from .arguments import build_part, check_argument, check_parts, is_int
+from .arguments import (build_part, check_argument, check_compile,
+                        check_parts, is_int)
 from .client_switch import ClientSwitch, to_device
 from .federation_data import (build_federated_dataloader,
                               build_participation, count_distributions,
@@ -262,6 +263,7 @@ class FederatedHook(Hook):
             to_device(federation['personal'], self._device))
 
     def _check_runner(self, runner):
+        check_compile(runner.cfg)
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'train_cfg', f'got {type(runner.train_loop).__name__}',

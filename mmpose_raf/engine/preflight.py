@@ -14,6 +14,7 @@ from mmpose_raf.datasets.partitioners import partition_fingerprint
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.any_size import AnySizePredictor
 from mmpose_raf.evaluation.view import list_views
+from .arguments import check_compile
 from .feature_contrast import find_module
 from .federated_hook import FederatedHook
 from .federation_data import count_distributions, share_out
@@ -38,6 +39,7 @@ def check_run(cfg: Config):
         if not cfg.get(name):
             raise ConfigError(name, 'it is missing',
                               'training needs it, see configs/')
+    check_compile(cfg)
     hook = build_hook(cfg)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name):

@@ -9,6 +9,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from mmpose_raf.errors import ConfigError, describe_error
+from mmpose_raf.models.batch_keypoints import gather_keypoints
 from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.evaluation_mode import evaluating
 from mmpose_raf.models.heads import AnyResolutionHeatmapHead
@@ -16,8 +17,6 @@ from mmpose_raf.models.heatmap_decoding import decode_at_any_size
 from mmpose_raf.models.heatmap_targets import encode_batch
 from mmpose_raf.models.ladder import (check_backbone_takes, resample,
                                       resize_keypoints)
-from mmpose_raf.models.pose_estimators.raf_pose_estimator import \
-    gather_keypoints
 from .view import Size, View, size_name
 
 

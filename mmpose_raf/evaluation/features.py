@@ -10,9 +10,8 @@ from mmengine.dataset import BaseDataset, Compose, pseudo_collate
 from torch import Tensor, nn
 
 from mmpose_raf.datasets.resized_pipeline import retarget_pipeline
+from mmpose_raf.models.batch_keypoints import gather_keypoints
 from mmpose_raf.models.evaluation_mode import evaluating
-from mmpose_raf.models.pose_estimators.raf_pose_estimator import \
-    gather_keypoints
 
 FIELD = 'val_dataloader.dataset.pipeline'
 Size = Tuple[int, int]

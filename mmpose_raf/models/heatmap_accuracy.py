@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from mmpose_raf.models.constants import constant_like
+
 
 def heatmap_accuracy(output: Tensor, target: Tensor, visible: Tensor,
                      thr: float = 0.05) -> Tensor:
@@ -31,8 +33,8 @@ def heatmap_accuracy(output: Tensor, target: Tensor, visible: Tensor,
         place = torch.stack((index % width, index // width), -1)
         return place.masked_fill((value <= 0)[..., None], -1).float()
 
-    norm = torch.tensor((height, width), device=output.device)
-    distance = ((peak(output) - peak(target)) / norm).norm(dim=-1)
+    moved = peak(output) - peak(target)
+    distance = (moved / constant_like((height, width), moved)).norm(dim=-1)
     count = visible.sum(0)
     share = ((distance < thr) & visible).sum(0) / count.clamp(min=1)
     return share.sum() / (count > 0).sum().clamp(min=1)

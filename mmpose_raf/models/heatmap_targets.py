@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from .codecs import HeatmapCodec, check_codec, is_udp
+from .constants import constant_like
+from .ladder import ratio_of
 
 
 def encode_batch(codec: HeatmapCodec, keypoints: Tensor,
@@ -32,8 +34,9 @@ def encode_batch(codec: HeatmapCodec, keypoints: Tensor,
     """
     check_codec(codec)
     width, height = codec.heatmap_size
-    scale = keypoints.new_tensor(codec.scale_factor)
-    centre = keypoints / scale
+    # codec.scale_factor, which is an array of numpy's.
+    scale = ratio_of(codec.heatmap_size, codec.input_size, is_udp(codec))
+    centre = keypoints / constant_like(scale, keypoints)
     # Whole pixels as numpy's astype(int) makes them in MMPose: towards zero.
     pixel = (centre + 0.5).trunc()
     unbiased = not is_udp(codec) and codec.unbiased
@@ -46,7 +49,7 @@ def encode_batch(codec: HeatmapCodec, keypoints: Tensor,
     else:
         low = pixel - math.ceil(radius)
         high = pixel + math.floor(radius) + 1
-    size = keypoints.new_tensor((width, height))
+    size = constant_like((width, height), keypoints)
     is_inside = ((low < size) & (high >= 0)).all(-1)
     is_visible = visible >= 0.5
     # MMPose looks at no keypoint below 0.5: its weight stays, its heatmap is

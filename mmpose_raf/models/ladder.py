@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.models.constants import constant_like
 
 Size = Tuple[int, int]
 
@@ -139,6 +140,11 @@ def resize_keypoints(keypoints: Tensor, source: Size, target: Size,
         target (tuple[int, int]): Size (w, h) after resizing.
         use_udp (bool): See :func:`resample`.
     """
+    return keypoints * constant_like(
+        ratio_of(source, target, use_udp), keypoints)
+
+
+def ratio_of(source: Size, target: Size, use_udp: bool) -> List[float]:
+    """By what coordinates (x, y) are multiplied, see resize_keypoints."""
     border = int(use_udp)
-    ratio = [(t - border) / (s - border) for s, t in zip(source, target)]
-    return keypoints * keypoints.new_tensor(ratio)
+    return [(t - border) / (s - border) for s, t in zip(source, target)]

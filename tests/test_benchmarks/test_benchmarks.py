@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from benchmarks import (aggregation, baseline_step, data_loading, local_step,
-                        many_clients, mfu, round)
+from benchmarks import (aggregation, baseline_step, data_loading, evaluation,
+                        local_step, many_clients, mfu, parallel_clients,
+                        round)
 from benchmarks.measuring import run_benchmark
 from mmpose_raf.errors import ConfigError
 
@@ -55,6 +56,22 @@ def test_data_loading_measures_each_source():
     assert rows['rendered, TopdownAffine'].unit == 'ms/sample'
 
 
+@pytest.mark.parametrize('amp', ['fp32', 'bf16'])
+def test_evaluation_measures_prediction_decoding_and_metrics(amp):
+    rows = measure(evaluation, '--arch', 'micro', '--batch-size', 1, 2,
+                   '--amp', amp)
+    for size in (1, 2):
+        name = f'micro {amp}, batch of {size}'
+        for flip in ('joint flip', 'two passes'):
+            assert rows[f'{name}, prediction, {flip}'].unit == 'samples/s'
+        for part in ('decoding', "decoding by MMPose's codec", 'PCKAccuracy',
+                     'NME'):
+            assert rows[f'{name}, {part}'].value > 0
+        for part in ('decoding', 'metrics'):
+            share = rows[f'{name}, {part}, share of an evaluation']
+            assert 0 < share.value < 100
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('keeping', ['updates', 'nothing'])
 def test_many_clients_runs_in_its_own_process(keeping):
@@ -66,6 +83,25 @@ def test_many_clients_runs_in_its_own_process(keeping):
 def test_more_clients_than_samples_are_refused():
     with pytest.raises(ConfigError, match='--samples'):
         measure(many_clients, '--clients', 5, '--samples', 4)
+
+
+@pytest.mark.slow
+def test_parallel_clients_are_compared_with_one_process():
+    rows = measure(parallel_clients, '--arch', 'micro', '--clients', 2,
+                   '--samples', 1, '--rounds', 2, '--repeats', 1)
+    assert [name.split(', ', 2)[2] for name in rows] == [
+        'one process, round', '2 processes sharing batches, round',
+        '2 processes sharing batches, speed of one process',
+        '2 processes sharing clients, round',
+        '2 processes sharing clients, speed of one process'
+    ]
+    alone, _, _, shared, ratio = (row.value for row in rows.values())
+    assert ratio == pytest.approx(alone / shared)
+
+
+def test_more_processes_than_clients_are_refused():
+    with pytest.raises(ConfigError, match='--processes'):
+        measure(parallel_clients, '--clients', 2, '--processes', 3)
 
 
 def test_round_shares_add_up():

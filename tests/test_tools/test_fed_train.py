@@ -105,6 +105,7 @@ ERRORS = {
      'samples_per_client=0)', 'RandomPartitioner.samples_per_client', '0'),
     'no model': ('model = None', 'model', 'missing'),
     'no optimizer': ('optim_wrapper = None', 'optim_wrapper', 'missing'),
+    'compile': ('compile = True', 'compile', 'model.torch_compile=True'),
     'no data': ('train_dataloader = None', 'train_dataloader', 'missing'),
     # Parts that do not fit together.
     'size of a client': ("hook['clients'][0]['input_size'] = (50, 64)",

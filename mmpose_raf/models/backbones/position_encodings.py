@@ -6,7 +6,6 @@ puts in the place of ViTPose's position embedding of fixed size (APE).
 """
 
 import math
-from functools import lru_cache
 from typing import Tuple
 
 import torch
@@ -14,10 +13,12 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmpose_raf.models.constants import made_once
+
 TEMPERATURE = 10000
 
 
-@lru_cache(maxsize=64)
+@made_once
 def sine_cosine_grid(channels: int, grid: Tuple[int, int],
                      device: torch.device) -> Tensor:
     """2-D sine-cosine position grid.
@@ -34,21 +35,19 @@ def sine_cosine_grid(channels: int, grid: Tuple[int, int],
         Tensor: The grid in shape (1, C, H, W), float32. It is shared between
         calls and must not be written to.
     """
-    # A tensor first made under inference mode could never train afterwards.
-    with torch.inference_mode(False), torch.no_grad():
-        half = channels // 2
-        exponent = torch.arange(0, half, 2, device=device) / half
-        frequency = TEMPERATURE**-exponent
+    half = channels // 2
+    exponent = torch.arange(0, half, 2, device=device) / half
+    frequency = TEMPERATURE**-exponent
 
-        def encode(length: int) -> Tensor:
-            position = torch.arange(1, length + 1, device=device) / length
-            angle = 2 * math.pi * position[:, None] * frequency
-            return torch.stack((angle.sin(), angle.cos()), -1).flatten(1)
+    def encode(length: int) -> Tensor:
+        position = torch.arange(1, length + 1, device=device) / length
+        angle = 2 * math.pi * position[:, None] * frequency
+        return torch.stack((angle.sin(), angle.cos()), -1).flatten(1)
 
-        height, width = grid
-        y = encode(height)[:, None].expand(height, width, half)
-        x = encode(width)[None].expand(height, width, half)
-        return torch.cat((y, x), -1).permute(2, 0, 1)[None].contiguous()
+    height, width = grid
+    y = encode(height)[:, None].expand(height, width, half)
+    x = encode(width)[None].expand(height, width, half)
+    return torch.cat((y, x), -1).permute(2, 0, 1)[None].contiguous()
 
 
 class GlobalPositionEncoding(nn.Module):

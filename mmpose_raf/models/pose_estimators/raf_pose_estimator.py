@@ -1,8 +1,8 @@
 """Top-down pose estimator that trains on the ladder."""
 
-from typing import Iterator, Optional, Sequence, Tuple
+import copy
+from typing import Iterator, Optional, Sequence, Tuple, Union
 
-import numpy as np
 import torch
 from mmpose.models.heads import HeatmapHead
 from mmpose.models.pose_estimators import TopdownPoseEstimator
@@ -11,7 +11,10 @@ from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor
 
 from mmpose_raf.errors import ConfigError, check_choice
-from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
+from mmpose_raf.models.batch_keypoints import gather_keypoints
+from mmpose_raf.models.codecs import (HeatmapCodec, Size, check_codec, is_udp,
+                                      resize_codec)
+from mmpose_raf.models.compiled_function import CompiledFunction
 from mmpose_raf.models.early_backward import EarlyBackward
 from mmpose_raf.models.heatmap_accuracy import heatmap_accuracy
 from mmpose_raf.models.heatmap_targets import encode_batch
@@ -32,7 +35,7 @@ class RAFPoseEstimator(TopdownPoseEstimator):
     2507.23461): L = sum_l w_l (task_l + alpha kd_l), where the weights w_l
     add up to 1. The task loss is the head's loss module; targets of all
     levels are made on the device from the keypoints, which the pipeline must
-    pack: ``PackPoseInputs(pack_transformed=True)``. Prediction is the
+    pack: ``PackPoseInputs(pack_transformed=True)``. Predictions are the
     parent's. Backbone and neck may be any of MMPose, the head any
     ``HeatmapHead``.
 
@@ -60,7 +63,19 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             ``'in_turn'``, forward and backward of one after the other, which
             needs the memory of the highest alone. The losses are the same.
             Defaults to ``'joint'``.
-        **kwargs: As in ``TopdownPoseEstimator``.
+        torch_compile (bool | dict): Whether training computes the losses of
+            a batch, from the images on, with ``torch.compile``; a dict has
+            its arguments, such as ``dict(mode='max-autotune')``. A client's
+            size is compiled at its first batch, which takes a while, and
+            then serves all rounds, clients and batches of this size, up to
+            ``torch._dynamo.config.recompile_limit`` (8) graphs: further
+            sizes are not compiled. Not with ``passes='in_turn'``, nor with
+            torch before 2.5. Defaults to False.
+        **kwargs: As in ``TopdownPoseEstimator``. ``test_cfg`` may also hold
+            ``joint_flip`` (bool): whether a flip test takes the images and
+            their mirror images through the model as one batch of twice the
+            size, or in MMPose's way, one pass for each. By default it does
+            on a GPU; on a CPU two passes are faster.
 
     Raises:
         ConfigError: If ladder, head or codec do not fit.
@@ -75,6 +90,7 @@ class RAFPoseEstimator(TopdownPoseEstimator):
                  levels: str = 'all',
                  upward: bool = False,
                  passes: str = 'joint',
+                 torch_compile: Union[bool, dict] = False,
                  **kwargs):
         super().__init__(**kwargs)
         self.ladder = check_ladder(ladder, 'model.ladder')
@@ -99,6 +115,16 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             check_backbone_takes(self.backbone, size, 'model.ladder')
         self.distill_loss = MODELS.build(
             dict(distill, use_udp=self.use_udp)) if distill else None
+        self.compiled_losses = None
+        if torch_compile is not False:
+            self.compiled_losses = CompiledFunction(self._losses,
+                                                    torch_compile,
+                                                    'model.torch_compile')
+            if passes == 'in_turn':
+                raise ConfigError(
+                    'model.torch_compile',
+                    "passes='in_turn' computes gradients within the loss",
+                    "use passes='joint' or 'separate', or torch_compile=False")
 
     @property
     def sigma_mode(self) -> str:
@@ -125,18 +151,41 @@ class RAFPoseEstimator(TopdownPoseEstimator):
         if self.levels == 'one':
             chosen = torch.multinomial(torch.tensor(shares), 1).item()
             levels, shares = [levels[chosen]], [1.]
-        keypoints, visible, weights = gather_keypoints(data_samples,
-                                                       inputs.device)
+        codecs = [
+            resize_codec(self.codec, size, self.sigma_mode) for size in levels
+        ]
+        tensors = (inputs, *gather_keypoints(data_samples, inputs.device))
+        is_compiled = self.compiled_losses is not None and self.training
+        compute = self.compiled_losses if is_compiled else self._losses
+        return compute(tensors, levels, shares, codecs)
 
+    def _losses(self, tensors: Sequence[Tensor], levels: Sequence[Size],
+                shares: Sequence[float],
+                codecs: Sequence[HeatmapCodec]) -> dict:
+        """The losses of a batch, computed with tensors alone.
+
+        Args:
+            tensors (tuple[Tensor]): Images (B, 3, H, W), keypoints (B, K, 2)
+                in their pixels, visibility and weights (B, K).
+            levels (list[tuple[int, int]]): Sizes (w, h) of the n levels,
+                from high to low.
+            shares (list[float]): Their weights w_l.
+            codecs (list[UDPHeatmap | MSRAHeatmap]): Their codecs.
+
+        Returns:
+            dict: See :meth:`loss`.
+        """
+        inputs, keypoints, visible, weights = tensors
+        native = (inputs.shape[-1], inputs.shape[-2])
         early = None
         if self.passes == 'in_turn' and torch.is_grad_enabled():
             early = EarlyBackward(list(self.parameters()))
         heatmaps, tasks, terms, losses = [], [], [], {}
-        for size, share, maps in zip(
-                levels, shares, self._extract_levels(inputs, levels)):
+        for size, share, codec, maps in zip(
+                levels, shares, codecs, self._extract_levels(inputs, levels)):
             heatmaps.append(self.head.forward(maps))
             targets, drawn = encode_batch(
-                resize_codec(self.codec, size, self.sigma_mode),
+                codec,
                 resize_keypoints(keypoints, native, size, self.use_udp),
                 visible)
             level_weights = weights * (drawn > 0)
@@ -182,52 +231,35 @@ class RAFPoseEstimator(TopdownPoseEstimator):
         else:
             yield from map(self.extract_feat, images)
 
+    def predict(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
+        """Predict keypoints, the flip test as one batch if ``joint_flip``.
+
+        Args:
+            inputs (Tensor): Images in shape (B, 3, H, W).
+            data_samples (list[:obj:`PoseDataSample`]): The samples, with the
+                crop's place in the photograph.
+
+        Returns:
+            list[:obj:`PoseDataSample`]: The same samples with predictions,
+            see ``TopdownPoseEstimator``.
+        """
+        is_joint = self.test_cfg.get('flip_test', False) and self.test_cfg.get(
+            'joint_flip', inputs.is_cuda)
+        # A head that predicts in its own way may want the features.
+        if not is_joint or type(self.head).predict is not HeatmapHead.predict:
+            return super().predict(inputs, data_samples)
+        both = torch.cat((inputs, inputs.flip(-1)))
+        heatmaps = self.head.forward(self.extract_feat(both))
+        # The rest is the head's, but its forward pass is done: a copy, which
+        # shares all layers, is given the heatmaps in place of features.
+        head = copy.copy(self.head)
+        head.forward = lambda heatmaps: heatmaps
+        found = head.predict(
+            list(heatmaps.chunk(2)), data_samples, test_cfg=self.test_cfg)
+        instances, fields = found if isinstance(found, tuple) else (found,
+                                                                    None)
+        return self.add_pred_to_datasample(instances, fields, data_samples)
+
 
 def _weighted_sum(weights: Sequence[float], terms: Sequence[Tensor]) -> Tensor:
     return sum(weight * term for weight, term in zip(weights, terms))
-
-
-def gather_keypoints(
-        data_samples: SampleList,
-        device: torch.device) -> Tuple[Tensor, Tensor, Tensor]:
-    """Collect the keypoints of a batch in the pixels of its images.
-
-    Args:
-        data_samples (list[:obj:`PoseDataSample`]): Annotations, one instance
-            each.
-        device (torch.device): Where the result is wanted.
-
-    Returns:
-        tuple[Tensor, Tensor, Tensor]: Coordinates (B, K, 2), visibility
-        (B, K) and weights (B, K), float32. The weights are those of
-        ``GenerateTarget`` where the pipeline has it (they may hold weights of
-        the dataset), otherwise the visibility.
-
-    Raises:
-        ConfigError: If the pipeline has not packed the keypoints.
-    """
-    instances = [sample.gt_instances for sample in data_samples]
-    if any('transformed_keypoints' not in instance for instance in instances):
-        raise ConfigError(
-            'train_pipeline.PackPoseInputs',
-            'the keypoints of the crop are missing from the batch',
-            'set pack_transformed=True')
-    keypoints = np.concatenate(
-        [instance.transformed_keypoints[..., :2] for instance in instances])
-    visible = np.concatenate(
-        [instance.keypoints_visible for instance in instances])
-    visible = _to_device(visible[..., 0] if visible.ndim == 3 else visible,
-                         device)
-    weights = visible
-    # Not the visibility: a keypoint of weight 0.2 has a Gaussian as well.
-    if 'keypoint_weights' in data_samples[0].get('gt_instance_labels', {}):
-        weights = torch.cat([
-            sample.gt_instance_labels.keypoint_weights
-            for sample in data_samples
-        ]).float()
-    return _to_device(keypoints, device), visible, weights
-
-
-def _to_device(array: np.ndarray, device: torch.device) -> Tensor:
-    tensor = torch.from_numpy(array.astype(np.float32))
-    return tensor.to(device, non_blocking=True)

@@ -7,6 +7,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
+from mmpose.models.heads import HeatmapHead
 from mmpose.models.losses import KeypointMSELoss
 from mmpose.registry import MODELS, TRANSFORMS
 from mmpose.structures import PoseDataSample
@@ -524,6 +525,119 @@ def test_predict_is_mmposes(flip_test):
         for key in ('keypoints', 'keypoint_scores'):
             np.testing.assert_array_equal(our.pred_instances[key],
                                           their.pred_instances[key])
+
+
+def assert_same_keypoints(our, their):
+    ours, theirs = our.pred_instances, their.pred_instances
+    assert ours.keys() == theirs.keys()
+    # in pixels of the photograph
+    np.testing.assert_allclose(
+        ours.keypoints, theirs.keypoints, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(
+        ours.keypoint_scores, theirs.keypoint_scores, rtol=1e-5)
+
+
+# -- the flip test -----------------------------------------------------------
+
+# With two stages, which the neck joins.
+CNN = dict(
+    backbone=dict(
+        type='ResNet', depth=18, base_channels=8, out_indices=(2, 3)),
+    neck=dict(type='FeatureMapProcessor', concat=True),
+    head=head_cfg('HeatmapHead', 96))
+
+
+def flip_cfg(**options):
+    return dict(flip_test=True, flip_mode='heatmap', **options)
+
+
+@torch.no_grad()
+def predict(model, images, samples, **test_cfg):
+    """Predictions, and the batch sizes that the model's parts were given."""
+    model.test_cfg = test_cfg
+    sizes = dict(backbone=[], head=[])
+    hooks = [
+        module.register_forward_pre_hook(
+            lambda _, args, name=name: sizes[name].append(len(args[0])))
+        for name, module in (('backbone', model.backbone),
+                             ('head', model.head.final_layer))
+    ]
+    predictions = model(images, [s.clone() for s in samples], mode='predict')
+    for hook in hooks:
+        hook.remove()
+    return predictions, sizes
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('count', [1, 3])
+@pytest.mark.parametrize('shift', [False, True])
+@pytest.mark.parametrize('parts', [{}, CNN], ids=['RAFViT', 'ResNet'])
+def test_joint_flip_is_two_passes(parts, shift, count, dtype):
+    model = build(**parts).to(dtype)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(.5, 2)
+    images, samples = batch_of(HIGH, count)
+    images = images.to(dtype)
+    options = flip_cfg(shift_heatmap=shift, output_heatmaps=True)
+    joint, sizes = predict(model, images, samples, joint_flip=True, **options)
+    assert sizes == dict(backbone=[2 * count], head=[2 * count])
+    # On a CPU by default.
+    apart, sizes = predict(model, images, samples, **options)
+    assert sizes == dict(backbone=[count, count], head=[count, count])
+    assert len(joint) == len(apart) == count
+    for our, their in zip(joint, apart):
+        # A parabola through random heatmaps makes much of rounding.
+        if dtype == torch.float64:
+            assert_same_keypoints(our, their)
+        ours, theirs = our.pred_fields.heatmaps, their.pred_fields.heatmaps
+        assert ours.shape == (NUM_KEYPOINTS, 64, 48)
+        error = 1e-5 * theirs.abs().max().item()
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=error)
+
+
+@pytest.mark.parametrize('joint_flip', [False, True])
+def test_without_flip_test_there_is_one_pass(joint_flip):
+    images, samples = batch_of(HIGH)
+    predictions, sizes = predict(
+        build(), images, samples, flip_test=False, joint_flip=joint_flip)
+    assert sizes == dict(backbone=[2], head=[2])
+    assert 'pred_fields' not in predictions[0]
+
+
+def test_joint_flip_leaves_the_head_as_it_is(monkeypatch):
+    model = build()
+    shapes = []
+    decode = model.head.decode
+    # as the evaluation at many sizes replaces it
+    monkeypatch.setattr(model.head, 'decode', lambda heatmaps: shapes.append(
+        heatmaps.shape) or decode(heatmaps))
+    before = dict(vars(model.head))
+    predictions, _ = predict(
+        model, *batch_of(HIGH), **flip_cfg(joint_flip=True))
+    assert 'pred_fields' not in predictions[0]
+    assert shapes == [(2, NUM_KEYPOINTS, 64, 48)]
+    assert vars(model.head) == before
+
+
+class FeatureHead(HeatmapHead):
+    """Looks at the features when it predicts."""
+
+    def predict(self, feats, *args, **kwargs):
+        self.seen = [maps[-1].shape for maps in feats]
+        return super().predict(feats, *args, **kwargs)
+
+
+def test_a_head_that_predicts_in_its_own_way_gets_features():
+    model = build(head=head_cfg('HeatmapHead'))
+    model.head.__class__ = FeatureHead
+    _, sizes = predict(model, *batch_of(HIGH), **flip_cfg(joint_flip=True))
+    assert sizes['backbone'] == [2, 2]
+    assert model.head.seen == [(2, 32, 16, 12)] * 2
+
+
+# -- at other sizes and with other parts of MMPose ---------------------------
 
 
 def test_one_checkpoint_predicts_at_any_size(monkeypatch):

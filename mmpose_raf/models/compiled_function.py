@@ -1,0 +1,62 @@
+"""A function of tensors that ``torch.compile`` makes faster."""
+
+from typing import Any, Callable, Optional, Sequence, Union
+
+import torch
+from mmengine.utils import digit_version
+from torch import Tensor
+
+from mmpose_raf.errors import ConfigError, describe_error
+
+
+class CompiledFunction:
+    """A function that is compiled once for each shape of its tensors.
+
+    The first dimension may vary: a client's last batch may be smaller. A copy
+    compiles for itself, because what it calls is the copy's.
+
+    Args:
+        function (callable): Its first argument is a list of tensors.
+        options (bool | dict): Arguments of ``torch.compile``, or True.
+        field (str): Field of the config, for messages.
+
+    Raises:
+        ConfigError: If the options are wrong, or torch is too old.
+    """
+
+    def __init__(self, function: Callable[..., Any],
+                 options: Union[bool, dict], field: str):
+        if options is not True and not isinstance(options, dict):
+            raise ConfigError(field, f'got {options!r}',
+                              'use True, False or a dict of arguments')
+        version = torch.__version__
+        if digit_version(version) < digit_version('2.5'):
+            raise ConfigError(field,
+                              f'torch {version} cannot compile the model',
+                              f'use torch>=2.5, or {field}=False')
+        self.function = function
+        # Sizes are few and known: no kernels for any size.
+        self.options = dict(dynamic=False)
+        if options is not True:
+            self.options.update(options)
+        self._compiled: Optional[Callable[..., Any]] = None
+        try:
+            self._compile()
+        except (TypeError, RuntimeError) as error:
+            raise ConfigError(field, describe_error(error),
+                              'use True, or arguments of torch.compile'
+                              ) from None
+
+    def _compile(self):
+        self._compiled = torch.compile(self.function, **self.options)
+
+    def __call__(self, tensors: Sequence[Tensor], *args: Any) -> Any:
+        if self._compiled is None:
+            self._compile()
+        tensors = [tensor.contiguous() for tensor in tensors]
+        for tensor in tensors:
+            torch._dynamo.maybe_mark_dynamic(tensor, 0)
+        return self._compiled(tensors, *args)
+
+    def __getstate__(self) -> dict:
+        return dict(vars(self), _compiled=None)
