@@ -94,18 +94,34 @@ def average_states(states: Sequence[State],
     """
     first = states[0]
     averaged = [key for key in first if first[key].is_floating_point()]
-    mean = None
-    for state, weight in zip(states, weights):
-        tensors = [_at_least_float32(state[key]) for key in averaged]
-        if isinstance(weight, dict):
-            tensors = torch._foreach_mul(tensors,
-                                         [weight[key] for key in averaged])
-            weight = 1.
-        if mean is None:
-            mean = torch._foreach_mul(tensors, weight)
-        else:
-            torch._foreach_add_(mean, tensors, alpha=weight)
-    return _with_counters(states, dict(zip(averaged, mean)))
+    columns = [[_at_least_float32(state[key]) for key in averaged]
+               for state in states]
+    shares = [[
+        weight[key] if isinstance(weight, dict) else weight
+        for key in averaged
+    ] for weight in weights]
+    return _with_counters(states,
+                          dict(zip(averaged, _add_up(columns, shares))))
+
+
+def _add_up(columns: Sequence[Sequence[Tensor]],
+            shares: Sequence[Sequence[float]]) -> List[Tensor]:
+    """Weighted sum over the columns of tensors, in new tensors."""
+    if columns[0] and columns[0][0].is_cuda:
+        sums = torch._foreach_mul(columns[0], shares[0])
+        for column, share in zip(columns[1:], shares[1:]):
+            if len(set(share)) > 1:
+                column, share = torch._foreach_mul(column, share), [1.]
+            torch._foreach_add_(sums, column, alpha=share[0])
+        return sums
+    # Entry by entry, the sum stays in the CPU's cache.
+    sums = []
+    for entries, factors in zip(zip(*columns), zip(*shares)):
+        total = entries[0] * factors[0]
+        for entry, factor in zip(entries[1:], factors[1:]):
+            total.add_(entry, alpha=factor)
+        sums.append(total)
+    return sums
 
 
 def fold_state(mean: State, state: State, share: float):
