@@ -19,7 +19,8 @@ model = dict(
         type='PoseDataPreprocessor',
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True),
+        bgr_to_rgb=True,
+        non_blocking=True),
     backbone=dict(type='RAFViT', arch='base', drop_path_rate=0.3),
     head=dict(
         type='AnyResolutionHeatmapHead',

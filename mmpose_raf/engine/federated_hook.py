@@ -108,8 +108,9 @@ class FederatedHook(Hook):
             rounds, as RAF's authors do, or ``'reset'`` them. Defaults to
             ``'keep'``.
         state_device (str): Where global weights, updates and the clients'
-            moments lie: ``'cpu'``, or ``'model'`` for the model's device.
-            Defaults to ``'cpu'``.
+            moments lie: ``'cpu'``, or ``'model'`` for the model's device,
+            where a GPU holds those of all clients at once. Defaults to
+            ``'cpu'``.
         parallel (str): What several processes share out: ``'batches'``, each
             a part of every batch, as MMEngine does; or ``'clients'``, each
             of whom one process trains, at the same time as the others, with

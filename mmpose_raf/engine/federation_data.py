@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence
 
 import numpy as np
+import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import get_dist_info
 from mmengine.registry import DATASETS
@@ -173,4 +174,6 @@ def build_federated_dataloader(dataloader: DataLoader,
         dataloader,
         FederatedDataset(clients, shares.datasets, indices, sigma_mode),
         batch_sampler=sampler,
+        # Or a GPU would have to wait for its copy of the images.
+        pin_memory=dataloader.pin_memory or torch.cuda.is_available(),
         collate_fn=collate_stacked if is_plain else dataloader.collate_fn)

@@ -2,6 +2,7 @@
 
 import math
 from contextlib import contextmanager
+from functools import reduce
 from typing import (Callable, Dict, Iterator, List, Optional, Sequence,
                     Tuple, Union)
 
@@ -93,35 +94,35 @@ def average_states(states: Sequence[State],
         dict[str, Tensor]: A new state of the same dtypes.
     """
     first = states[0]
-    averaged = [key for key in first if first[key].is_floating_point()]
-    columns = [[_at_least_float32(state[key]) for key in averaged]
-               for state in states]
-    shares = [[
-        weight[key] if isinstance(weight, dict) else weight
-        for key in averaged
-    ] for weight in weights]
-    return _with_counters(states,
-                          dict(zip(averaged, _add_up(columns, shares))))
+    mean = {}
+    for keys in _groups(first):
+        total = None
+        for state, weight in zip(states, weights):
+            tensors = [_at_least_float32(state[key]) for key in keys]
+            if isinstance(weight, dict):
+                tensors = torch._foreach_mul(tensors,
+                                             [weight[key] for key in keys])
+                weight = 1.
+            if total is None:
+                total = torch._foreach_mul(tensors, weight)
+            else:
+                torch._foreach_add_(total, tensors, alpha=weight)
+        mean.update(zip(keys, total))
+    return _with_counters(states, mean)
 
 
-def _add_up(columns: Sequence[Sequence[Tensor]],
-            shares: Sequence[Sequence[float]]) -> List[Tensor]:
-    """Weighted sum over the columns of tensors, in new tensors."""
-    if columns[0] and columns[0][0].is_cuda:
-        sums = torch._foreach_mul(columns[0], shares[0])
-        for column, share in zip(columns[1:], shares[1:]):
-            if len(set(share)) > 1:
-                column, share = torch._foreach_mul(column, share), [1.]
-            torch._foreach_add_(sums, column, alpha=share[0])
-        return sums
-    # Entry by entry, the sum stays in the CPU's cache.
-    sums = []
-    for entries, factors in zip(zip(*columns), zip(*shares)):
-        total = entries[0] * factors[0]
-        for entry, factor in zip(entries[1:], factors[1:]):
-            total.add_(entry, alpha=factor)
-        sums.append(total)
-    return sums
+def _groups(state: State,
+            keys: Optional[Sequence[str]] = None) -> List[List[str]]:
+    """Floating-point entries that are worked on together.
+
+    On a GPU all of them, in few kernels. On a CPU one after the other, so
+    that what is computed from an entry stays in the cache until it is used.
+    """
+    if keys is None:
+        keys = [key for key in state if state[key].is_floating_point()]
+    if any(state[key].is_cuda for key in keys):
+        return [list(keys)]
+    return [[key] for key in keys]
 
 
 def fold_state(mean: State, state: State, share: float):
@@ -342,9 +343,10 @@ def update_norms(reference: State, states: Sequence[State],
     """Lengths of updates, ||w_k - w||, see :func:`compare_updates`."""
     # One move at a time: with many clients they would be as large as all
     # their weights.
+    groups = _groups(reference, keys)
     return [
-        state_norm(move_states([state], reference, keys)[0])
-        for state in states
+        math.hypot(*(state_norm(move_states([state], reference, group)[0])
+                     for group in groups)) for state in states
     ]
 
 
@@ -366,22 +368,23 @@ def compare_updates(reference: State, states: Sequence[State],
         cosine with those of the others that moved, in [-1, 1]; NaN if none
         did or the update is zero.
     """
-    # Each move is computed anew rather than kept, see update_norms.
-    def unit_move(state: State, norm: float) -> State:
-        move, = move_states([state], reference, keys)
-        return scale_state(move, 1 / norm if norm else 0)
-
     norms = update_norms(reference, states, keys)
-    total = unit_move(states[0], norms[0])
-    for state, norm in zip(states[1:], norms[1:]):
-        total = add_states(total, unit_move(state, norm))
+    factors = [1 / norm if norm else 0. for norm in norms]
+
+    # Each is computed twice rather than kept, see update_norms.
+    def unit_moves(group: List[str]) -> Iterator[State]:
+        for state, factor in zip(states, factors):
+            move, = move_states([state], reference, group)
+            yield scale_state(move, factor)
+
+    products = [0.] * len(states)
+    for group in _groups(reference, keys):
+        total = reduce(add_states, unit_moves(group))
+        for index, move in enumerate(unit_moves(group)):
+            products[index] += dot_states(move, total)
     others = sum(norm > 0 for norm in norms) - 1
-    cosines = []
-    for state, norm in zip(states, norms):
-        product = dot_states(unit_move(state, norm), total)
-        is_known = others > 0 and norm > 0
-        cosines.append((product - 1) / others if is_known else math.nan)
-    return norms, cosines
+    return norms, [(product - 1) / others if others > 0 and norm else math.nan
+                   for product, norm in zip(products, norms)]
 
 
 def _at_least_float32(tensor: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Rounds of the hook, against a federation written by hand."""
 
 import gc
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from mmpose_raf.datasets.participation import Visit
+from mmpose_raf.engine import federated_hook
 from mmpose_raf.federation import FedAvg
 from mmpose_raf.registry import AGGREGATORS
 from tests.test_engine.by_hand import FederationByHand
@@ -370,3 +372,18 @@ def test_on_a_gpu(tmp_path, state_device, amp):
         ]
         # AdamW turns the rounding of tiny gradients into whole steps.
         assert torch.cat([c.flatten() for c in close]).float().mean() > .95
+
+
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument")
+@pytest.mark.parametrize('has_gpu', [False, True])
+def test_images_are_pinned_for_a_gpu(tmp_path, monkeypatch, has_gpu):
+    build = federated_hook.build_federated_dataloader
+
+    def build_beside_a_gpu(*args):
+        with mock.patch('torch.cuda.is_available', lambda: has_gpu):
+            return build(*args)
+
+    monkeypatch.setattr(federated_hook, 'build_federated_dataloader',
+                        build_beside_a_gpu)
+    runner = run(toy_config(tmp_path, rounds=1))
+    assert runner.train_dataloader.pin_memory == has_gpu
