@@ -26,7 +26,6 @@ from benchmarks.federations import RoundWatch, Stopwatch
 from benchmarks.measuring import (Row, find_device, make_parser, note_of,
                                   run_benchmark, summarise)
 from benchmarks.subjects import ARCHS
-from mmpose_raf.engine.parallel_clients import PARALLEL
 from mmpose_raf.engine.process_group import process_group
 from mmpose_raf.errors import ConfigError
 
@@ -113,7 +112,7 @@ def measure(options) -> List[Row]:
     options.threads = torch.get_num_threads()
     settings = [(1, 'clients')] + [(count, parallel)
                                    for count in options.processes
-                                   for parallel in PARALLEL]
+                                   for parallel in ('batches', 'clients')]
     seen = {setting: [] for setting in settings}
     for _ in range(options.repeats):
         for setting in settings:

@@ -1,7 +1,12 @@
 """Checks of what a config passes to the hook."""
 
+from numbers import Real
+from typing import Any, Callable
+
 from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
 from mmengine.registry import Registry
+from mmengine.runner import EpochBasedTrainLoop
 
 from mmpose_raf.datasets.participation import count_participants
 from mmpose_raf.errors import ConfigError
@@ -12,18 +17,46 @@ def is_int(value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def check_argument(value, name: str, wanted: str, is_valid: bool):
-    """Refuse an argument of ``FederatedHook``.
+def _is_int_from(lowest: int) -> Callable[[Any], bool]:
+    return lambda value: is_int(value) and value >= lowest
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, Real) and 0 < value <= 1
+
+
+# Of the hook's plain arguments, what they may be.
+VALUES = dict(
+    local_epochs=('an integer of at least 1', _is_int_from(1)),
+    client_fraction=('a number in (0, 1]', _is_share),
+    asynchronous=('True or False', _is_bool),
+    proxy_samples=('an integer of at least 0', _is_int_from(0)),
+    update_cosines=('True or False', _is_bool),
+    optimizer_state=("'keep' or 'reset'", ('keep', 'reset').__contains__),
+    state_device=("'cpu' or 'model'", ('cpu', 'model').__contains__),
+    parallel=("'batches' or 'clients'", ('batches', 'clients').__contains__),
+    seed=('an integer of at least 0', _is_int_from(0)))
+
+
+def check_values(hook):
+    """Refuse values of the hook's plain arguments.
 
     Args:
-        value: The argument.
-        name (str): Its name.
-        wanted (str): What it should be, for the message.
-        is_valid (bool): Whether it is.
+        hook (FederatedHook): With them set.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: If one is not what it may be.
     """
+    for name, (wanted, is_valid) in VALUES.items():
+        value = getattr(hook, name)
+        _check(name, value, wanted, is_valid(value))
+
+
+def _check(name: str, value: Any, wanted: str, is_valid: bool):
     if not is_valid:
         raise ConfigError(f'FederatedHook.{name}', f'got {value!r}',
                           f'use {wanted}')
@@ -43,8 +76,8 @@ def build_part(registry: Registry, config: dict, name: str):
     kind = config.get('type') if isinstance(config, dict) else None
     if isinstance(kind, str):
         kind = registry.get(kind)
-    check_argument(
-        config, name, 'a dict with one of the types ' +
+    _check(
+        name, config, 'a dict with one of the types ' +
         ', '.join(sorted(registry.module_dict)), kind is not None)
     try:
         return registry.build(config)
@@ -70,6 +103,29 @@ def check_compile(cfg: Config):
     if cfg.get('compile'):
         raise ConfigError('compile', 'MMEngine compiles more than the model, '
                           'which fails', 'use model.torch_compile=True')
+
+
+def check_runner(runner):
+    """Refuse a runner whose training cannot be federated.
+
+    Args:
+        runner (Runner): Before its training.
+
+    Raises:
+        ConfigError: If its loop counts no epochs, it saves checkpoints in
+            mid-round, or it compiles.
+    """
+    check_compile(runner.cfg)
+    if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+        raise ConfigError('train_cfg',
+                          f'got {type(runner.train_loop).__name__}',
+                          'use by_epoch=True: one epoch is one round')
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and not hook.by_epoch:
+            raise ConfigError(
+                'default_hooks.checkpoint.by_epoch',
+                "in mid-round the model holds one client's weights",
+                'use by_epoch=True')
 
 
 def check_parts(hook):

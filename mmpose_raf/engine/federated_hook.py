@@ -1,16 +1,14 @@
 """Federated training inside MMEngine's standard training loop."""
 
 from logging import Logger
-from numbers import Real
 from typing import Dict, List, Optional, Sequence, Set, Union
 
 import torch
 from mmengine.dist import (all_reduce_params, get_world_size, is_distributed,
                            is_main_process)
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
-from mmengine.runner import EpochBasedTrainLoop
 from tqdm import tqdm
 
 from mmpose_raf.datasets.availability import parse_availability
@@ -28,8 +26,7 @@ from mmpose_raf.federation.state_math import (State, clone_state,
 from mmpose_raf.models.ladder import check_backbone_takes
 from mmpose_raf.registry import (AGGREGATORS, LOCAL_OBJECTIVES,
                                  PARTITIONERS)
-from .arguments import (build_part, check_argument, check_compile,
-                        check_parts, is_int)
+from .arguments import build_part, check_parts, check_runner, check_values
 from .client_switch import ClientSwitch, to_device
 from .federation_data import (build_federated_dataloader,
                               build_participation, count_distributions,
@@ -39,7 +36,7 @@ from .federation_settings import (check_resumed_partition,
                                   describe_settings)
 from .ema_models import EMAModels
 from .local_training import LocalTraining
-from .parallel_clients import (PARALLEL, ParallelClients, assign_clients,
+from .parallel_clients import (ParallelClients, assign_clients,
                                check_parallel_runner)
 from .personal_layers import PersonalLayers
 from .proxy_loss import ProxyLoss
@@ -147,37 +144,6 @@ class FederatedHook(Hook):
                  state_device: str = 'cpu',
                  parallel: str = 'batches',
                  seed: int = 0):
-        check_argument(local_epochs, 'local_epochs',
-                       'an integer of at least 1',
-                       is_int(local_epochs) and local_epochs >= 1)
-        check_argument(
-            client_fraction, 'client_fraction', 'a number in (0, 1]',
-            isinstance(client_fraction, Real) and 0 < client_fraction <= 1)
-        check_argument(asynchronous, 'asynchronous', 'True or False',
-                       isinstance(asynchronous, bool))
-        check_argument(proxy_samples, 'proxy_samples',
-                       'an integer of at least 0',
-                       is_int(proxy_samples) and proxy_samples >= 0)
-        check_argument(update_cosines, 'update_cosines', 'True or False',
-                       isinstance(update_cosines, bool))
-        check_argument(optimizer_state, 'optimizer_state',
-                       "'keep' or 'reset'",
-                       optimizer_state in ('keep', 'reset'))
-        check_argument(state_device, 'state_device', "'cpu' or 'model'",
-                       state_device in ('cpu', 'model'))
-        check_argument(parallel, 'parallel', "'batches' or 'clients'",
-                       parallel in PARALLEL)
-        check_argument(seed, 'seed', 'an integer of at least 0',
-                       is_int(seed) and seed >= 0)
-        self.clients = parse_clients(clients, 'FederatedHook.clients')
-        self.availability = parse_availability(availability, self.clients,
-                                               seed,
-                                               'FederatedHook.availability')
-        self.partitioner = build_part(PARTITIONERS, partitioner,
-                                      'partitioner')
-        self.aggregator = build_part(AGGREGATORS, aggregator, 'aggregator')
-        self.local_objective = local_objective and build_part(
-            LOCAL_OBJECTIVES, local_objective, 'local_objective')
         self.local_epochs = local_epochs
         self.local_params = local_params
         self.client_fraction = client_fraction
@@ -188,6 +154,16 @@ class FederatedHook(Hook):
         self.state_device = state_device
         self.parallel = parallel
         self.seed = seed
+        check_values(self)
+        self.clients = parse_clients(clients, 'FederatedHook.clients')
+        self.availability = parse_availability(availability, self.clients,
+                                               seed,
+                                               'FederatedHook.availability')
+        self.partitioner = build_part(PARTITIONERS, partitioner,
+                                      'partitioner')
+        self.aggregator = build_part(AGGREGATORS, aggregator, 'aggregator')
+        self.local_objective = local_objective and build_part(
+            LOCAL_OBJECTIVES, local_objective, 'local_objective')
         check_parts(self)
         self.settings = describe_settings(self, partitioner)
         #: The clients' own layers, from a checkpoint or the training. Who
@@ -207,7 +183,7 @@ class FederatedHook(Hook):
 
     def before_train(self, runner):
         """Share out the data and set every client up."""
-        self._check_runner(runner)
+        check_runner(runner)
         self._model = (
             runner.model.module
             if is_model_wrapper(runner.model) else runner.model)
@@ -262,19 +238,6 @@ class FederatedHook(Hook):
             to_device(federation['server'], self._device))
         self._personal.clients.update(
             to_device(federation['personal'], self._device))
-
-    def _check_runner(self, runner):
-        check_compile(runner.cfg)
-        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            raise ConfigError(
-                'train_cfg', f'got {type(runner.train_loop).__name__}',
-                'use by_epoch=True: one epoch is one round')
-        for hook in runner.hooks:
-            if isinstance(hook, CheckpointHook) and not hook.by_epoch:
-                raise ConfigError(
-                    'default_hooks.checkpoint.by_epoch',
-                    "in mid-round the model holds one client's weights",
-                    'use by_epoch=True')
 
     def _build_data(self, runner):
         """Replace the training data loader by the federation's."""

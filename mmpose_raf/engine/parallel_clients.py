@@ -20,7 +20,6 @@ from .personal_layers import PersonalLayers
 from .round_log import Traffic
 
 FIELD = 'FederatedHook.parallel'
-PARALLEL = ('batches', 'clients')
 
 
 def assign_clients(costs: Sequence[float], num_processes: int) -> List[int]:
