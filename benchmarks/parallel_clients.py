@@ -1,8 +1,9 @@
 """Several clients at a time: what processes gain, on one device or more.
 
 The same federation is trained by one process; by several that share every
-batch (MMEngine's way, ``parallel='batches'``); and by several that share out
-the clients (``parallel='clients'``). All use the same cores, or the same GPUs.
+batch (MMEngine's way, ``parallel='batches'``), each a part of it; and by
+several that share out the clients (``parallel='clients'``). All use the same
+cores, or the same GPUs.
 The clients' sizes are those of the ladder, in turn, unless ``--one-size``.
 
     python -m benchmarks.parallel_clients
@@ -48,8 +49,8 @@ def parse_args(args=None):
     return parser.parse_args(args)
 
 
-def train(rank: int, options: argparse.Namespace, num_processes: int,
-          parallel: str, folder: str, port: int, seconds):
+def train(rank: int, options: argparse.Namespace, amp: str,
+          num_processes: int, parallel: str, folder: str, port: int, seconds):
     """One process of a federation; the first one notes its rounds."""
     os.environ.update(
         RANK=str(rank),
@@ -60,15 +61,16 @@ def train(rank: int, options: argparse.Namespace, num_processes: int,
         MASTER_PORT=str(port))
     torch.set_num_threads(max(1, options.threads // num_processes))
     device = torch.device(options.device)
+    shares = num_processes if parallel == 'batches' else 1
     cfg = federations.make_run_config(
         options.arch,
         options.clients,
         options.clients * options.samples,
-        options.batch_size,
+        options.batch_size // shares,
         folder,
         rounds=options.rounds,
         num_workers=options.workers,
-        amp=options.amp[0],
+        amp=amp,
         state_device='model',
         parallel=parallel)
     if options.one_size:
@@ -83,7 +85,7 @@ def train(rank: int, options: argparse.Namespace, num_processes: int,
         seconds.put([sum(parts.values()) for parts in watch.rounds[1:]])
 
 
-def time_rounds(options: argparse.Namespace, num_processes: int,
+def time_rounds(options: argparse.Namespace, amp: str, num_processes: int,
                 parallel: str) -> List[float]:
     """Seconds of the rounds but the first."""
     context = multiprocessing.get_context('spawn')
@@ -94,7 +96,7 @@ def time_rounds(options: argparse.Namespace, num_processes: int,
     with tempfile.TemporaryDirectory() as folder:
         multiprocessing.spawn(
             train,
-            (options, num_processes, parallel, folder, port, seconds),
+            (options, amp, num_processes, parallel, folder, port, seconds),
             nprocs=num_processes)
         return seconds.get()
 
@@ -103,24 +105,33 @@ def measure(options) -> List[Row]:
     """All rows of the benchmark.
 
     Raises:
-        ConfigError: If there are more processes than clients.
+        ConfigError: If there are more processes than clients, or a batch
+            cannot be shared.
     """
     find_device(options.device)
     if max(options.processes) > options.clients:
         raise ConfigError('--processes', f'got {max(options.processes)}',
                           f'use at most {options.clients}, one a client')
+    if any(options.batch_size % count for count in options.processes):
+        raise ConfigError('--batch-size', f'got {options.batch_size}',
+                          'use a multiple of each of --processes')
     options.threads = torch.get_num_threads()
+    return [row for amp in options.amp for row in measure_amp(options, amp)]
+
+
+def measure_amp(options: argparse.Namespace, amp: str) -> List[Row]:
+    """Rows of one precision."""
     settings = [(1, 'clients')] + [(count, parallel)
                                    for count in options.processes
                                    for parallel in ('batches', 'clients')]
     seen = {setting: [] for setting in settings}
     for _ in range(options.repeats):
         for setting in settings:
-            seen[setting] += time_rounds(options, *setting)
+            seen[setting] += time_rounds(options, amp, *setting)
     timings = {setting: summarise(seen[setting]) for setting in settings}
     rows = []
     for count, parallel in settings:
-        name = f'{options.arch}, {options.clients} clients, ' + (
+        name = f'{options.arch} {amp}, {options.clients} clients, ' + (
             f'{count} processes sharing {parallel}'
             if count > 1 else 'one process')
         timing = timings[count, parallel]

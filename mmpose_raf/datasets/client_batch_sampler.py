@@ -97,14 +97,14 @@ class ClientBatchSampler(Sampler):
     def __len__(self) -> int:
         return self._num_batches_in(self.round)
 
-    def next_client(self, visit: Visit) -> Optional[int]:
+    def next_client(self, number: int) -> Optional[int]:
         """Who trains here after a visit of this round, if another client."""
         visits = self.participation.of_round(self.round)
-        later = [
-            other.client for other in visits[visits.index(visit) + 1:]
-            if self.own[other.client]
-        ]
-        return later[0] if later and later[0] != visit.client else None
+        for index in range(number + 1, len(visits)):
+            client = visits[index].client
+            if self.own[client]:
+                return None if client == visits[number].client else client
+        return None
 
     def _num_batches_in(self, round_: int) -> int:
         return sum(

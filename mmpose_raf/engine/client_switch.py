@@ -47,10 +47,8 @@ class ClientSwitch:
         self.num_iters = num_iters
         self.is_kept = optimizer_state == 'keep'
         self.state_device = state_device
-        parameter = wrapper.param_groups[0]['params'][0]
-        # Where the states lie on the model's device, nothing is moved.
-        self.transfer = HostTransfer(parameter.device if state_device.type ==
-                                     'cpu' else torch.device('cpu'))
+        model_device = wrapper.param_groups[0]['params'][0].device
+        self.transfer = HostTransfer(model_device, state_device)
         self._ahead: Optional[Tuple[int, dict]] = None
         self.schedulers = _schedulers_of(runner)
         server = self._snapshot()
@@ -114,7 +112,7 @@ class ClientSwitch:
 
     def prepare(self, client: int):
         """Fetch the moments of who is next while another client trains."""
-        self._ahead = client, self.transfer.to_device(
+        self._ahead = client, self.transfer.fetch(
             self.clients[client].optimizer)
 
     def activate(self, client: int):
@@ -142,7 +140,7 @@ class ClientSwitch:
         """
         light = self._snapshot()
         if self.is_kept and keep_moments:
-            light.optimizer = self.transfer.to_host(
+            light.optimizer = self.transfer.store(
                 self.runner.optim_wrapper.optimizer.state_dict()['state'])
         self.clients[client] = light
 

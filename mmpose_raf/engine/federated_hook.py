@@ -37,7 +37,7 @@ from .federation_settings import (check_resumed_partition,
 from .ema_models import EMAModels
 from .local_training import LocalTraining
 from .parallel_clients import (ParallelClients, assign_clients,
-                               check_parallel_runner)
+                               check_parallel_runner, stop_waiting)
 from .personal_layers import PersonalLayers
 from .proxy_loss import ProxyLoss
 from .round_log import (ClientLog, Traffic, log_client, log_round,
@@ -110,8 +110,11 @@ class FederatedHook(Hook):
             ``'cpu'``.
         parallel (str): What several processes share out: ``'batches'``, each
             a part of every batch, as MMEngine does; or ``'clients'``, each
-            of whom one process trains, at the same time as the others, with
-            the results of one process alone. Defaults to ``'batches'``.
+            of whom one process trains, at the same time as the others. The
+            weights are those of one process, but for rounding where updates
+            are added up as they come, and for float16, whose loss scale each
+            process has for itself. Log lines and counts of iterations are
+            the main process's. Defaults to ``'batches'``.
         seed (int): Seed of partition, participation, order, augmentation
             and the model's randomness. Defaults to 0.
 
@@ -190,8 +193,7 @@ class FederatedHook(Hook):
         self._is_shared_out = self.parallel == 'clients' and is_distributed()
         if self._is_shared_out:
             check_parallel_runner(runner, self._model, len(self.clients))
-            # Its wrapper would wait for the other processes.
-            runner.model = self._model
+            stop_waiting(runner, self._model)
         weights = next(self._model.parameters())
         self._device = torch.device(
             'cpu') if self.state_device == 'cpu' else weights.device
@@ -317,9 +319,6 @@ class FederatedHook(Hook):
         self._personal.load(name)
         self._ema.start()
         self._switch.activate(visit.client)
-        following = self._sampler.next_client(visit)
-        if following is not None:
-            self._switch.prepare(following)
         if self._local_training:
             self._local_training.start(name)
             self.traffic.down += state_bytes(self.local_objective.download())
@@ -340,9 +339,16 @@ class FederatedHook(Hook):
                          batch_idx: int,
                          data_batch: Optional[dict] = None,
                          outputs: Optional[dict] = None):
-        """Note what the iteration logs."""
+        """Note what the iteration logs; near the end prepare the next."""
         self._log.add(outputs)
         self._progress.update()
+        # Not earlier: till its turn its moments take the GPU's memory.
+        num_iters = self._sampler.num_batches(self._visit.client)
+        if self._log.num_iters == max(1, num_iters - 1):
+            number = data_batch['data_samples'][0].visit
+            following = self._sampler.next_client(number)
+            if following is not None:
+                self._switch.prepare(following)
 
     def _finish_visit(self, runner):
         """Take the update of the client that has trained, if one has."""
@@ -475,6 +481,8 @@ class FederatedHook(Hook):
         except ValueError as error:
             raise ConfigError('FederatedHook.aggregator', str(error),
                               'see its documentation') from None
+        if self._parallel:
+            self._parallel.settle(self._server.state)
         for update in updates:
             if update.client in self.aggregator.weights:
                 update.metrics['weight'] = self.aggregator.weights[

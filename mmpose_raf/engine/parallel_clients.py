@@ -7,7 +7,7 @@ import torch
 from mmengine.dist import (all_gather_object, broadcast,
                            broadcast_object_list, get_rank, get_world_size,
                            is_main_process)
-from mmengine.hooks import EMAHook
+from mmengine.hooks import EMAHook, SyncBuffersHook
 from mmengine.utils import apply_to
 from torch import nn
 
@@ -15,6 +15,7 @@ from mmpose_raf.datasets.participation import Visit
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import (ClientState, ClientUpdate, FoldedUpdates,
                                    LocalObjective)
+from mmpose_raf.federation.state_math import State
 from .client_switch import ClientSwitch
 from .personal_layers import PersonalLayers
 from .round_log import Traffic
@@ -63,7 +64,13 @@ def check_parallel_runner(runner, model: nn.Module, num_clients: int):
         raise ConfigError(
             FIELD, f'the model is wrapped in {type(runner.model).__name__}',
             "use MMDistributedDataParallel, or 'batches'")
-    if any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
+    if (runner.cfg.get('auto_scale_lr') or {}).get('enable'):
+        raise ConfigError(
+            'auto_scale_lr', 'it takes a batch to be shared by the processes',
+            f"leave it out, or use 'batches' in {FIELD}")
+    if runner.cfg.get('sync_bn') or any(
+            isinstance(module, nn.SyncBatchNorm)
+            for module in model.modules()):
         raise ConfigError('sync_bn',
                           'SyncBatchNorm waits for the other processes',
                           f"leave it out, or use 'batches' in {FIELD}")
@@ -73,12 +80,29 @@ def check_parallel_runner(runner, model: nn.Module, num_clients: int):
                           f"leave it out, or use 'batches' in {FIELD}")
 
 
+def stop_waiting(runner, model: nn.Module):
+    """Take away what would wait for the other processes.
+
+    The model's wrapper waits in each iteration. ``SyncBuffersHook`` averages
+    what is the same everywhere, and would round it.
+
+    Args:
+        runner (Runner): The runner.
+        model (nn.Module): Its model, not wrapped.
+    """
+    runner.model = model
+    for hook in runner.hooks:
+        if isinstance(hook, SyncBuffersHook):
+            hook.distributed = False
+
+
 class ParallelClients:
     """Brings together what the clients of different processes have done.
 
     Every process holds the global weights and renews them by itself, from
-    the same updates in the same order. What stays with a client stays in its
-    process, and a copy in the main one, which writes the checkpoints.
+    the same updates in the same order; those of the main process count. What
+    stays with a client stays in its process, and a copy in the main one,
+    which writes the checkpoints.
 
     Args:
         names (list[str]): Names of the clients.
@@ -111,11 +135,20 @@ class ParallelClients:
             it was refused.
         """
         own = {update.client: update for update in updates}
-        return [
+        exchanged = [
             self._exchange_client(visit.client,
                                   own.get(self.names[visit.client]))
             for visit in visits
         ]
+        if self.objective:
+            # Sums over them must not depend on who trains where.
+            names = [self.names[visit.client] for visit in visits]
+            uploads = self.objective.uploads
+            self.objective.uploads = {
+                name: uploads[name]
+                for name in names if name in uploads
+            }
+        return exchanged
 
     def _exchange_client(
             self, client: int,
@@ -163,6 +196,18 @@ class ParallelClients:
             total, means = share_tree(own, rank, self.switch.state_device)
             for mean in means:
                 folded.add(ClientUpdate(**mean), total)
+
+    def settle(self, state: State):
+        """Let all have what the main process has, to the last bit.
+
+        Machines may add in another order, and GPUs do.
+
+        Args:
+            state (dict[str, Tensor]): The new global weights, changed in
+                place.
+        """
+        for tensor in state.values():
+            broadcast(tensor)
 
     def add_traffic(self, traffic: Traffic) -> Traffic:
         """What all processes' clients have sent together."""

@@ -71,6 +71,7 @@ class Server:
                 shifted = self.objective.finish_round(
                     previous, self.state, updates, self.num_clients)
                 self.state = shifted if is_enough else previous
+                self.objective.uploads = {}
         self.version += 1
         self.versions[self.version] = self.state
         self.versions = {

@@ -35,12 +35,12 @@ def _move(state: State, device: Optional[torch.device], copy: bool) -> State:
     # From a GPU to the host torch takes pinned memory, and the copies are
     # waited for together instead of one by one.
     moved = {
-        key: value.detach().to(device, copy=copy, non_blocking=True)
+        key: value.detach().to(device, copy=copy, non_blocking=value.is_cuda)
         for key, value in state.items()
     }
     if any(value.is_cuda and not moved[key].is_cuda
            for key, value in state.items()):
-        torch.cuda.synchronize()
+        torch.cuda.current_stream().synchronize()
     return moved
 
 

@@ -23,7 +23,8 @@ def check_codec(codec: HeatmapCodec, field: str = 'codec') -> HeatmapCodec:
     """Return a codec if it can be had at other sizes.
 
     Raises:
-        ConfigError: If it is not a Gaussian heatmap codec.
+        ConfigError: If it is not a Gaussian heatmap codec, or its blur has
+            no middle.
     """
     is_gaussian = isinstance(codec, MSRAHeatmap) or (
         isinstance(codec, UDPHeatmap) and codec.heatmap_type == 'gaussian')
@@ -32,6 +33,10 @@ def check_codec(codec: HeatmapCodec, field: str = 'codec') -> HeatmapCodec:
             field, f'got {type(codec).__name__}',
             "use UDPHeatmap (heatmap_type='gaussian') or MSRAHeatmap: only "
             'Gaussian heatmaps are distilled and decoded at several sizes')
+    if codec.blur_kernel_size % 2 == 0:
+        raise ConfigError(f'{field}.blur_kernel_size',
+                          f'got {codec.blur_kernel_size}',
+                          'use an odd number')
     return codec
 
 

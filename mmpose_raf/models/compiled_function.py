@@ -9,11 +9,18 @@ from torch import Tensor
 from mmpose_raf.errors import ConfigError, describe_error
 
 
+# torch gives a function up after 8: a federation has more sizes, each of them
+# with and without a teacher or a batch of a single sample.
+MAX_GRAPHS = 64
+
+
 class CompiledFunction:
     """A function that is compiled once for each shape of its tensors.
 
-    The first dimension may vary: a client's last batch may be smaller. A copy
-    compiles for itself, because what it calls is the copy's.
+    The first dimension may vary, a client's last batch may be smaller; for
+    one of a single sample it is compiled once more. After ``MAX_GRAPHS``
+    graphs further shapes are computed without. A copy compiles for itself,
+    because what it calls is the copy's.
 
     Args:
         function (callable): Its first argument is a list of tensors.
@@ -56,7 +63,12 @@ class CompiledFunction:
         tensors = [tensor.contiguous() for tensor in tensors]
         for tensor in tensors:
             torch._dynamo.maybe_mark_dynamic(tensor, 0)
-        return self._compiled(tensors, *args)
+        config = torch._dynamo.config
+        # Its name before torch 2.6.
+        limit = 'recompile_limit' if hasattr(
+            config, 'recompile_limit') else 'cache_size_limit'
+        with config.patch({limit: MAX_GRAPHS}):
+            return self._compiled(tensors, *args)
 
     def __getstate__(self) -> dict:
         return dict(vars(self), _compiled=None)

@@ -55,11 +55,12 @@ def decode_heatmaps(codec: HeatmapCodec,
     MMPose's.
 
     ``MSRAHeatmap`` with ``unbiased=False``, whose targets lie on whole pixels
-    anyway, is decoded by the codec itself.
+    anyway, is decoded by the codec itself, one by one on the CPU.
 
     Args:
         codec (UDPHeatmap | MSRAHeatmap): Codec of the heatmaps' size.
-        heatmaps (Tensor): Heatmaps in shape (B, K, H, W), float32.
+        heatmaps (Tensor): Heatmaps in shape (B, K, H, W), float32, H and W
+            of 3 at least.
 
     Returns:
         tuple[Tensor, Tensor]: Coordinates in the input's pixels, in shape

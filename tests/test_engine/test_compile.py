@@ -12,6 +12,7 @@ from mmengine.utils import digit_version
 from mmpose.registry import MODELS
 
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.models import compiled_function
 from tests.toy import (HOOKS, OPTIMIZER, SIZES, hook_of, run, toy_config,
                        toy_dataset, toy_model, weights_of)
 
@@ -182,13 +183,25 @@ def test_batches_of_one_size_share_a_graph():
     assert backend.count == 1
 
 
-def test_too_many_sizes_are_computed_without():
+def test_too_many_sizes_are_computed_without(monkeypatch):
     backend = CountGraphs()
     model, plain = build(torch_compile=dict(backend=backend)), build()
-    with torch._dynamo.config.patch(recompile_limit=2):
-        for name in (*CLIENTS, *CLIENTS):
-            assert_steps_equal(model, plain, SIZES[name])
+    monkeypatch.setattr(compiled_function, 'MAX_GRAPHS', 2)
+    for name in (*CLIENTS, *CLIENTS):
+        assert_steps_equal(model, plain, SIZES[name])
     assert backend.count == 2
+
+
+def test_more_shapes_than_torch_would_compile():
+    """Of each size the usual batches and one of a single sample."""
+    backend = CountGraphs()
+    model, plain = build(torch_compile=dict(backend=backend)), build()
+    sizes = [(side, side) for side in range(16, 96, 16)]
+    for _ in range(2):
+        for size in sizes:
+            for count in (2, 1, 3):
+                assert_steps_equal(model, plain, size, count)
+    assert backend.count == 2 * len(sizes)
 
 
 def test_nothing_but_training_is_compiled():

@@ -15,26 +15,40 @@ def moments(device):
                     step=torch.tensor(3.))}
 
 
-def test_on_the_cpu_nothing_is_moved():
-    transfer = HostTransfer(torch.device('cpu'))
-    tree = moments('cpu')
-    assert transfer.to_host(tree) is tree
-    assert transfer.to_device(tree) is tree
+CPU, META = torch.device('cpu'), torch.device('meta')
+
+
+@pytest.mark.parametrize('device', [CPU, META])
+def test_states_that_wait_where_the_model_is_are_not_moved(device):
+    transfer = HostTransfer(device, device)
+    tree = moments(device)
+    for moved in (transfer.store(tree), transfer.fetch(tree)):
+        assert moved[0]['exp_avg'] is tree[0]['exp_avg']
+        assert moved[0]['step'] is tree[0]['step']
     transfer.join()
     transfer.finish()
+
+
+def test_states_are_moved_but_for_their_step_counters():
+    """With torch's meta device in the place of one that is not CUDA's."""
+    transfer = HostTransfer(META, CPU)
+    moved = transfer.fetch(moments(CPU))
+    transfer.join()
+    assert moved[0]['exp_avg'].device == META
+    assert moved[0]['step'].device == CPU
 
 
 @needs_gpu
 def test_there_and_back_on_a_gpu():
     device = torch.device('cuda')
-    transfer = HostTransfer(device)
+    transfer = HostTransfer(device, CPU)
     tree = moments(device)
     expected = tree[0]['exp_avg'].cpu()
-    host = transfer.to_host(tree)
+    host = transfer.store(tree)
     transfer.finish()
     assert host[0]['exp_avg'].is_pinned()
     assert torch.equal(host[0]['exp_avg'], expected)
-    back = transfer.to_device(host)
+    back = transfer.fetch(host)
     assert not back[0]['step'].is_cuda
     transfer.join()
     assert torch.equal((back[0]['exp_avg'] * 2).cpu(), expected * 2)
@@ -44,12 +58,12 @@ def test_there_and_back_on_a_gpu():
 def test_what_is_computed_first_is_copied_on_a_gpu():
     """The copy waits for the computation, and the memory for the copy."""
     device = torch.device('cuda')
-    transfer = HostTransfer(device)
+    transfer = HostTransfer(device, CPU)
     for _ in range(20):
         value = torch.zeros(4000, 4000, device=device)
         for _ in range(50):
             value += 1
-        host = transfer.to_host(dict(value=value))
+        host = transfer.store(dict(value=value))
         del value
         torch.full((4000, 4000), -1., device=device)
         transfer.finish()
@@ -73,9 +87,9 @@ def test_where_states_wait_changes_nothing_on_a_gpu(tmp_path):
 
 
 def test_the_next_client_is_prepared(tmp_path, monkeypatch):
-    """While another trains, and never while it trains itself."""
+    """While another trains, once for each turn."""
     calls = []
-    fetch, train = HostTransfer.to_device, Witness.before_train_iter
+    fetch, train = HostTransfer.fetch, Witness.before_train_iter
 
     def note_fetch(self, tree):
         calls.append(('fetch', len(tree) > 0))
@@ -87,7 +101,7 @@ def test_the_next_client_is_prepared(tmp_path, monkeypatch):
             calls.append(('train', client))
         train(self, runner, batch_idx, data_batch)
 
-    monkeypatch.setattr(HostTransfer, 'to_device', note_fetch)
+    monkeypatch.setattr(HostTransfer, 'fetch', note_fetch)
     monkeypatch.setattr(Witness, 'before_train_iter', note_train)
     run(toy_config(tmp_path,
                    clients=('high', 'mid', 'low'),
@@ -95,8 +109,11 @@ def test_the_next_client_is_prepared(tmp_path, monkeypatch):
                    rounds=2,
                    hooks=[dict(type='Witness')]))
     new, old = ('fetch', False), ('fetch', True)
-    # The first one of a round is fetched at its turn.
+    # The first one of a round at its turn, the others before the last batch
+    # of who is before them.
     assert calls == [
-        new, new, ('train', 'high'), new, ('train', 'mid'), ('train', 'low'),
-        old, old, ('train', 'high'), old, ('train', 'mid'), ('train', 'low')
+        turn for fetch in (new, old)
+        for turn in (fetch, ('train', 'high'), fetch, ('train', 'high'),
+                     ('train', 'mid'), fetch, ('train', 'mid'),
+                     ('train', 'low'))
     ]

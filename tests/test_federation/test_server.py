@@ -77,3 +77,13 @@ def test_who_has_enough():
     assert not server.has_enough([update(1.)] * 2)
     assert server.has_enough([update(1.)] * 3)
     assert not server.can_fold
+
+
+def test_uploads_are_forgotten_after_the_round():
+    server = Server(state(0.), FedAvg(), SCAFFOLD(), 2)
+    for value in (1., 2.):
+        server.objective.finish_client('a', state(value), server.state,
+                                       dict(w=1.))
+        assert list(server.objective.uploads) == ['a']
+        server.merge([update(value)])
+        assert not server.objective.uploads

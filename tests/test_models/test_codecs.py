@@ -71,6 +71,12 @@ def test_other_codecs_are_refused(codec):
         resize_codec(codec, (96, 128), 'pixel')
 
 
+def test_a_blur_without_a_middle_is_refused():
+    codec = UDPHeatmap((192, 256), (48, 64), sigma=2, blur_kernel_size=10)
+    with pytest.raises(ConfigError, match='blur_kernel_size: got 10; use an'):
+        check_codec(codec, 'model.head.decoder')
+
+
 def test_gaussian_codecs_are_accepted():
     assert check_codec(UDP) is UDP and is_udp(UDP)
     assert check_codec(MSRA) is MSRA and not is_udp(MSRA)

@@ -100,8 +100,9 @@ class LocalObjective(metaclass=ABCMeta):
         """End the local training of a client.
 
         What it sends to the server beside its weights goes to ``uploads``,
-        under its name; :meth:`finish_round` takes it from there. Clients may
-        train in other processes: nothing else of theirs is sure to be there.
+        under its name; :meth:`finish_round` finds it there, after which it is
+        forgotten. Clients may train in other processes: nothing else of
+        theirs is sure to be there.
 
         Args:
             client (str): Its name.

@@ -62,7 +62,6 @@ class SCAFFOLD(LocalObjective):
         for change in self.uploads.values():
             self.server = self.server or map_states(torch.zeros_like, change)
             self.server = add_states(self.server, change, 1 / num_clients)
-        self.uploads = {}
         return aggregated
 
     def download(self) -> State:

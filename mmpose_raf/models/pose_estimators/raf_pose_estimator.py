@@ -67,10 +67,9 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             a batch, from the images on, with ``torch.compile``; a dict has
             its arguments, such as ``dict(mode='max-autotune')``. A client's
             size is compiled at its first batch, which takes a while, and
-            then serves all rounds, clients and batches of this size, up to
-            ``torch._dynamo.config.recompile_limit`` (8) graphs: further
-            sizes are not compiled. Not with ``passes='in_turn'``, nor with
-            torch before 2.5. Defaults to False.
+            then serves all rounds, clients and batches of this size, see
+            :class:`CompiledFunction`. Not with ``passes='in_turn'``, nor
+            with torch before 2.5. Defaults to False.
         **kwargs: As in ``TopdownPoseEstimator``. ``test_cfg`` may also hold
             ``joint_flip`` (bool): whether a flip test takes the images and
             their mirror images through the model as one batch of twice the
