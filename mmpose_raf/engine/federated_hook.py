@@ -219,6 +219,9 @@ class FederatedHook(Hook):
             [client.name for client in self.clients], self._owners,
             self._switch, self._personal,
             self.local_objective) if self._is_shared_out else None
+        if self._parallel:
+            runner.save_checkpoint = self._parallel.collecting(
+                runner.save_checkpoint)
         self._local_training = self.local_objective and LocalTraining(
             self._model, runner.optim_wrapper.optimizer, self.local_objective,
             self._personal.names, self._device)

@@ -1,7 +1,9 @@
 """Clients that train at the same time, in several processes."""
 
 from dataclasses import astuple, dataclass
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from functools import wraps
+from typing import (Any, Callable, Dict, List, Optional, Sequence, Set,
+                    Tuple)
 
 import torch
 from mmengine.dist import (all_gather_object, broadcast,
@@ -101,8 +103,8 @@ class ParallelClients:
 
     Every process holds the global weights and renews them by itself, from
     the same updates in the same order; those of the main process count. What
-    stays with a client stays in its process, and a copy in the main one,
-    which writes the checkpoints.
+    stays with a client stays in its process, until the main one writes a
+    checkpoint.
 
     Args:
         names (list[str]): Names of the clients.
@@ -120,6 +122,8 @@ class ParallelClients:
         self.switch = switch
         self.personal = personal
         self.objective = objective
+        # Clients that have trained since the last checkpoint.
+        self._changed: Set[int] = set()
 
     def exchange(self, visits: Sequence[Visit],
                  updates: Sequence[ClientUpdate]
@@ -134,6 +138,7 @@ class ParallelClients:
             list[ClientUpdate | None]: The update of each visit; None where
             it was refused.
         """
+        self._changed |= {visit.client for visit in visits}
         own = {update.client: update for update in updates}
         exchanged = [
             self._exchange_client(visit.client,
@@ -153,34 +158,60 @@ class ParallelClients:
     def _exchange_client(
             self, client: int,
             update: Optional[ClientUpdate]) -> Optional[ClientUpdate]:
-        name, owner = self.names[client], self.owners[client]
-        is_own = get_rank() == owner
-        found = share_tree(
-            self._describe(client, update) if is_own else None, owner,
-            self.switch.state_device)
-        if is_own:
+        name = self.names[client]
+        found = self._share(
+            client,
+            dict(
+                update=update and vars(update),
+                upload=self._stored('uploads').get(name)))
+        if found is None:
             return update
         if found['upload'] is not None:
             self.objective.uploads[name] = found['upload']
-        if is_main_process():
-            private = found['private']
-            self.switch.clients[client] = ClientState.from_state_dict(
-                private['switch'])
-            if private['personal'] is not None:
-                self.personal.clients[name] = private['personal']
-            if private['objective'] is not None:
-                self.objective.clients[name] = private['objective']
         return found['update'] and ClientUpdate(**found['update'])
 
-    def _describe(self, client: int, update: Optional[ClientUpdate]) -> dict:
+    def _share(self, client: int, tree: dict) -> Optional[dict]:
+        """Send what the owner of a client has; None in the owner itself."""
+        owner = self.owners[client]
+        found = share_tree(tree, owner, self.switch.state_device)
+        return None if get_rank() == owner else found
+
+    def collecting(self, save: Callable) -> Callable:
+        """Let the main process have what the clients keep before it saves.
+
+        Args:
+            save (callable): ``Runner.save_checkpoint``, which all processes
+                call and the main one obeys.
+
+        Returns:
+            callable: The same for all processes to call.
+        """
+
+        @wraps(save)
+        def collect_and_save(*args, **kwargs):
+            for client in sorted(self._changed):
+                self._collect(client)
+            self._changed = set()
+            return save(*args, **kwargs)
+
+        return collect_and_save
+
+    def _collect(self, client: int):
         name = self.names[client]
-        return dict(
-            update=update and vars(update),
-            upload=self._stored('uploads').get(name),
-            private=dict(
+        found = self._share(
+            client,
+            dict(
                 switch=self.switch.state_of(client),
                 personal=self.personal.clients.get(name),
                 objective=self._stored('clients').get(name)))
+        if found is None or not is_main_process():
+            return
+        self.switch.clients[client] = ClientState.from_state_dict(
+            found['switch'])
+        if found['personal'] is not None:
+            self.personal.clients[name] = found['personal']
+        if found['objective'] is not None:
+            self.objective.clients[name] = found['objective']
 
     def _stored(self, name: str) -> Dict[str, Any]:
         return getattr(self.objective, name) if self.objective else {}
