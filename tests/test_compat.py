@@ -457,6 +457,7 @@ print(json.dumps(dict(
 '''
 
 
+@pytest.mark.slow
 def test_fresh_interpreter():
     """Everything as a user meets it, with what is installed here."""
     result = subprocess.run([sys.executable, '-c', FRESH],

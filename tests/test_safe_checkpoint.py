@@ -417,6 +417,7 @@ def build_runner(work_dir, name, max_epochs=1, **kwargs):
         **kwargs)
 
 
+@pytest.mark.slow
 class TestRefusal:
 
     def check(self, error, path, trace):

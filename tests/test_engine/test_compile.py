@@ -72,6 +72,7 @@ def assert_like_plain(cfg, backend):
     return runner
 
 
+@pytest.mark.slow
 def test_each_size_is_compiled_in_the_first_round_alone(tmp_path):
     # Learning rates and moments change all the time, weights in place; the
     # validation is at one size, the third client's last batch is smaller.
@@ -169,6 +170,7 @@ def test_a_step_of_inductor_equals_the_plain_one():
         assert_steps_equal(model, plain, SIZES['high'], count)
 
 
+@pytest.mark.slow
 def test_mixed_precision_is_compiled():
     backend = CountGraphs()
     plain, model = build(), build(torch_compile=dict(backend=backend))

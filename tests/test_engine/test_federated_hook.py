@@ -293,6 +293,7 @@ class Census:
         return self.count() - self.before
 
 
+@pytest.mark.slow
 def test_one_model_for_any_number_of_clients(tmp_path):
     counts = []
     for num_clients in (3, 30):

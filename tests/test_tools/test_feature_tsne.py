@@ -110,6 +110,7 @@ def test_scores_are_those_of_the_checkpoint(tool, monkeypatch, folder):
         silhouette_by_resolution(rows))
 
 
+@pytest.mark.slow
 def test_the_seed_draws_the_persons(tool, monkeypatch, folder):
     drawn = []
     for seed in (0, 0, 1, 2):

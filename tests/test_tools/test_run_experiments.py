@@ -115,11 +115,13 @@ def test_what_was_interrupted_continues(written, tmp_path):
     assert checkpoint.stat().st_mtime_ns == stamp
 
 
+@pytest.mark.slow
 def test_list(written):
     done = run_tool(written, '--list')
     assert done.stdout.split() == ['fedavg-seed0', 'raf-seed0']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('options, message', [
     (['missing.py'], 'no such file'),
     (['{set}', '--jobs', 0], '--jobs'),
