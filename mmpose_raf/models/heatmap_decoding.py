@@ -9,6 +9,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .codecs import HeatmapCodec, is_udp, resize_codec
+from .constants import constant_like
 
 # Pixels around the maximum that the second derivatives look at.
 STENCIL = 2
@@ -78,12 +79,11 @@ def decode_heatmaps(codec: HeatmapCodec,
                              kernel // 2 + STENCIL)
     refine = _offsets_of_udp if is_udp(codec) else _offsets_of_dark
     keypoints = peaks + refine(_blur(windows, kernel))
-    keypoints = torch.where(scores[..., None] > 0, keypoints,
-                            keypoints.new_tensor(-1))
+    keypoints = keypoints.masked_fill(~(scores > 0)[..., None], -1)
     unit = np.array(codec.input_size) / (
         np.array(codec.heatmap_size) - 1) if is_udp(
             codec) else codec.scale_factor
-    return keypoints * keypoints.new_tensor(unit), scores
+    return keypoints * constant_like(unit, keypoints), scores
 
 
 def _decode_by_codec(codec: HeatmapCodec,
@@ -161,7 +161,7 @@ def _blur(windows: Tensor, kernel: int) -> Tensor:
     Returns:
         Tensor: In shape (B, K, 5, 5).
     """
-    taps = windows.new_tensor(cv2.getGaussianKernel(kernel, 0)[:, 0])
+    taps = constant_like(cv2.getGaussianKernel(kernel, 0)[:, 0], windows)
     blurred = (windows.unfold(-1, kernel, 1) * taps).sum(-1)
     blurred = (blurred.unfold(-2, kernel, 1) * taps).sum(-1)
     half = kernel // 2
