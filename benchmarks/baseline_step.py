@@ -135,7 +135,8 @@ class BaselineStep(FastStep):
                 measure_accuracy(output, targets, weights)
                 heatmaps.append(output)
                 weights_of.append(weights)
-            terms = model.distill_loss(heatmaps, weights_of[0])
+            terms = model.distill_loss(heatmaps, weights_of[0],
+                                       model.use_udp)
             for share, term in zip(shares[1:], terms):
                 total = total + model.distill_loss.alpha * share * term
         return total

@@ -3,7 +3,7 @@
 The flip test takes images and mirror images through the model as one batch or
 in two passes. Heatmaps are decoded by this project, a batch at once on its
 device, or by MMPose's codec, one by one on the CPU. An evaluation is, for each
-sample, a prediction from bytes to keypoints with the flip test as one batch
+sample, a prediction from bytes to keypoints with the flip test in two passes
 (this project's decoding included) and what PCKAccuracy and NME take in;
 loading the images and the metrics' mean over all samples are not in it.
 
@@ -100,7 +100,7 @@ def measure_batch(arch: str, amp: str, batch_size: int, device: torch.device,
     predict = Prediction(arch, amp, batch_size, device)
     head, heatmaps = predict.model.head, predict.heatmaps()
     # What MMEngine's evaluator gives to its metrics.
-    samples = [sample.to_dict() for sample in predict(joint_flip=True)]
+    samples = [sample.to_dict() for sample in predict(joint_flip=False)]
     metrics = {
         name: METRICS.build(config)
         for name, config in METRIC_CONFIGS.items()
@@ -141,7 +141,7 @@ def measure_batch(arch: str, amp: str, batch_size: int, device: torch.device,
             seconds[theirs] / seconds[here], 'x')
     ]
     of_metrics = sum(seconds[name] for name in metrics)
-    whole = seconds[joint] + of_metrics
+    whole = seconds[apart] + of_metrics
     with_codec = whole - seconds[here] + seconds[theirs]
     rows += [
         Row(f'{label}, decoding, share of an evaluation',

@@ -20,7 +20,8 @@ from benchmarks.measuring import (Row, alternate, do_nothing, find_device,
                                   make_parser, note_of, peak_memory,
                                   peak_of_process, run_benchmark)
 from benchmarks.subjects import ARCHS, LocalStep, count_tokens, read_config
-from mmpose_raf.models.pose_estimators.raf_pose_estimator import PASSES
+
+PASSES = ('joint', 'separate', 'in_turn')
 
 
 def parse_args(args=None):

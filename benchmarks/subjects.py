@@ -73,7 +73,9 @@ class LocalStep:
         amp (str): ``'fp32'``, ``'bf16'`` or ``'fp16'``.
         batch_size (int): Images in a batch.
         device (torch.device): Where to train.
-        passes (str): See :class:`RAFPoseEstimator`. Defaults to ``'joint'``.
+        passes (str): See :class:`RAFPoseEstimator`, or ``'separate'``, as
+            with a backbone that takes one level at a time. Defaults to
+            ``'joint'``.
         is_compiled (bool): See ``torch_compile`` there. Defaults to False.
     """
 
@@ -86,11 +88,13 @@ class LocalStep:
                  passes: str = 'joint',
                  is_compiled: bool = False):
         cfg = read_config(arch, num_levels)
-        cfg.model.passes = passes
+        cfg.model.passes = 'joint' if passes == 'separate' else passes
         cfg.model.torch_compile = is_compiled
         self.device = device
         self.dtype = DTYPES[amp]
         self.model = build_model(cfg, device)
+        if passes == 'separate':
+            self.model.backbone.takes_levels = False
         self.optim_wrapper = build_optim_wrapper(self.model, cfg.optim_wrapper)
         self.scaler = torch.amp.GradScaler(
             device.type, enabled=amp == 'fp16')

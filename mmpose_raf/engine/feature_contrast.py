@@ -99,7 +99,7 @@ def find_module(model: nn.Module, name: str) -> nn.Module:
     if getattr(model, 'passes', None) == 'in_turn':
         raise ConfigError(
             'model.passes', "'in_turn' has let go of the features that the "
-            'local objective compares', "use 'joint' or 'separate'")
+            'local objective compares', "use 'joint'")
     modules = dict(model.named_modules())
     if name not in modules:
         children = ', '.join(child for child, _ in model.named_children())

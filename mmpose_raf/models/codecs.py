@@ -7,13 +7,13 @@ the pipeline of a client.
 """
 
 import math
-from typing import Tuple, Union
+from typing import Union
 
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
 
 from mmpose_raf.errors import ConfigError, check_choice
+from mmpose_raf.sizes import Size
 
-Size = Tuple[int, int]
 HeatmapCodec = Union[UDPHeatmap, MSRAHeatmap]
 
 SIGMA_MODES = ('pixel', 'relative')

@@ -6,24 +6,33 @@ would have cropped at that size: the same frame, and keypoints moved by the
 very transform that resized the image.
 """
 
-from typing import Any, List, Sequence, Tuple
+from typing import List, NamedTuple, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.models.codecs import HeatmapCodec
 from mmpose_raf.models.constants import constant_like
-
-Size = Tuple[int, int]
+from mmpose_raf.sizes import Size, is_size
 
 LEVEL_WEIGHTS = ('uniform', 'area')
 
 
-def is_size(value: Any) -> bool:
-    """Whether a value is a size (w, h) of two positive integers."""
-    return isinstance(value, (list, tuple)) and len(value) == 2 and all(
-        isinstance(side, int) and side > 0 for side in value)
+class Level(NamedTuple):
+    """One of the sizes at which a batch is trained.
+
+    Attributes:
+        size (tuple[int, int]): Input size (w, h) in pixels.
+        share (float): Weight w_l of its losses; those of all levels add up
+            to 1.
+        codec (UDPHeatmap | MSRAHeatmap): Codec of this size.
+    """
+
+    size: Size
+    share: float
+    codec: HeatmapCodec
 
 
 def check_backbone_takes(backbone: nn.Module, size: Size, field: str):

@@ -13,6 +13,7 @@ from mmpose.registry import MODELS
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.models import compiled_function
+from tests.test_models.test_early_backward import PlainViT
 from tests.toy import (HOOKS, OPTIMIZER, SIZES, hook_of, run, toy_config,
                        toy_dataset, toy_model, weights_of)
 
@@ -151,7 +152,7 @@ def assert_steps_equal(model, plain, *args):
     dict(),
     pytest.param(dict(distill=None, levels='one'), marks=pytest.mark.slow),
     pytest.param(dict(
-        passes='separate',
+        backbone=dict(toy_model()['backbone'], type=PlainViT),
         level_weights='area',
         distill=dict(type='MultiResolutionDistillLoss', teacher='highest',
                      resize='bilinear')), marks=pytest.mark.slow),

@@ -1,4 +1,8 @@
-"""Levels in one pass, in several, and one after the other."""
+"""Levels in one pass, in several, and one after the other.
+
+The plain way, one forward pass for each level and one backward pass for all,
+is that of a backbone which takes one level at a time.
+"""
 
 import weakref
 
@@ -6,8 +10,9 @@ import pytest
 import torch
 
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.models import RAFPoseEstimator
+from mmpose_raf.models import RAFPoseEstimator, RAFViT
 from mmpose_raf.models.early_backward import EarlyBackward
+from mmpose_raf.models.pose_estimators import raf_pose_estimator
 from tests.test_models.reference import TINY
 from tests.test_models.test_pose_estimators.test_raf_pose_estimator import (
     HIGH, LADDER, build, sample_of)
@@ -16,10 +21,24 @@ SAMPLES = [sample_of(HIGH, seed) for seed in range(2)]
 IMAGES = torch.randn(2, 3, 256, 192, generator=torch.manual_seed(0))
 
 
-def train_once(passes, scale=1., **kwargs):
-    """Losses and gradients of one step."""
+class PlainViT(RAFViT):
+    """A backbone that takes one level at a time."""
+    takes_levels = False
+
+
+def build_seeded(way, **kwargs):
+    """An estimator that trains its levels ``'joint'``, one by one
+    (``'plain'``) or ``'in_turn'``."""
     torch.manual_seed(0)
-    model = build(passes=passes, **kwargs).train()
+    backbone = dict(type=PlainViT if way == 'plain' else RAFViT, arch=TINY)
+    backbone.update(kwargs.pop('backbone', {}))
+    passes = 'in_turn' if way == 'in_turn' else 'joint'
+    return build(passes=passes, backbone=backbone, **kwargs)
+
+
+def train_once(way, scale=1., **kwargs):
+    """Losses and gradients of one step."""
+    model = build_seeded(way, **kwargs).train()
     losses = model.loss(IMAGES, SAMPLES)
     total = losses['loss_kpt'] + losses.get('loss_kd', 0)
     (scale * total).backward()
@@ -43,10 +62,10 @@ CASES = [
 
 
 @pytest.mark.parametrize('options', CASES)
-@pytest.mark.parametrize('passes', ['joint', 'in_turn'])
-def test_all_are_the_same(options, passes):
+@pytest.mark.parametrize('way', ['joint', 'in_turn'])
+def test_losses_and_gradients_are_those_of_the_plain_way(options, way):
     plain, fast = (train_once(kind, scale=3., **options)
-                   for kind in ('separate', passes))
+                   for kind in ('plain', way))
     assert plain[0].keys() == fast[0].keys()
     for key, value in plain[0].items():
         torch.testing.assert_close(fast[0][key], value, rtol=1e-5, atol=1e-7)
@@ -63,13 +82,9 @@ def test_all_are_the_same(options, passes):
 def test_gradients_that_share_memory():
     """Of one sample, class token and position embedding have one gradient."""
     results = []
-    for passes in ('separate', 'in_turn'):
-        torch.manual_seed(0)
-        model = build(passes=passes,
-                      backbone=dict(type='RAFViT',
-                                    arch=TINY,
-                                    pos_embed='ape',
-                                    with_cls_token=True))
+    for way in ('plain', 'in_turn'):
+        model = build_seeded(
+            way, backbone=dict(pos_embed='ape', with_cls_token=True))
         losses = model.loss(IMAGES[:1], SAMPLES[:1])
         (3 * (losses['loss_kpt'] + losses['loss_kd'])).backward()
         results.append([p.grad for p in model.parameters()])
@@ -79,9 +94,8 @@ def test_gradients_that_share_memory():
 def test_gradients_add_up_over_batches():
     """As with accumulate_gradients of MMEngine."""
     results = []
-    for passes in ('separate', 'in_turn'):
-        torch.manual_seed(0)
-        model = build(passes=passes)
+    for way in ('plain', 'in_turn'):
+        model = build_seeded(way)
         for scale in (1., .5):
             losses = model.loss(IMAGES, SAMPLES)
             (scale * (losses['loss_kpt'] + losses['loss_kd'])).backward()
@@ -118,9 +132,8 @@ class Peak:
             self.now -= size
 
 
-def peak_of(passes, **kwargs):
-    torch.manual_seed(0)
-    model = build(passes=passes, **kwargs).train()
+def peak_of(way, **kwargs):
+    model = build_seeded(way, **kwargs).train()
     peak = Peak()
     with torch.autograd.graph.saved_tensors_hooks(peak.pack,
                                                   lambda box: box[0]):
@@ -130,8 +143,8 @@ def peak_of(passes, **kwargs):
 
 
 def test_a_ladder_in_turn_needs_the_memory_of_its_highest_level():
-    native = peak_of('separate', ladder=LADDER[:1], distill=None)
-    assert peak_of('separate') > 1.5 * native
+    native = peak_of('plain', ladder=LADDER[:1], distill=None)
+    assert peak_of('plain') > 1.5 * native
     assert peak_of('joint') > 1.5 * native
     assert peak_of('in_turn') < 1.15 * native
 
@@ -155,14 +168,31 @@ class Changed(RAFPoseEstimator):
         return tuple(2 * maps for maps in super().extract_feat(inputs))
 
 
-def test_features_of_a_subclass():
+def test_a_subclass_extracts_features_in_its_own_way():
     losses = []
-    for kind in (RAFPoseEstimator, Changed):
+    for kind in ('RAFPoseEstimator', Changed):
         torch.manual_seed(0)
-        model = build()
-        model.__class__ = kind
+        model = build(type=kind, ladder=LADDER)
         losses.append(model.loss(IMAGES, SAMPLES)['loss_kpt'].item())
     assert abs(losses[0] - losses[1]) > 1e-4
+
+
+@pytest.mark.parametrize('options, is_said', [
+    (dict(backbone=dict(type=PlainViT, arch=TINY)), True),
+    (dict(backbone=dict(type='RAFViT', arch=TINY)), False),
+    (dict(backbone=dict(type=PlainViT, arch=TINY), passes='in_turn'), False),
+    (dict(backbone=dict(type=PlainViT, arch=TINY), ladder=[]), False),
+])
+def test_the_log_says_once_when_levels_cannot_go_together(options, is_said,
+                                                     monkeypatch):
+    said = []
+    monkeypatch.setattr(raf_pose_estimator, 'print_log',
+                        lambda message, **kwargs: said.append(message))
+    model = build(**options)
+    for _ in range(2):
+        model.loss(IMAGES, SAMPLES)
+    assert len(said) == is_said
+    assert all('PlainViT takes one level' in message for message in said)
 
 
 def test_without_gradients():

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmpose_raf.errors import ConfigError, check_choice
 from mmpose_raf.models.ladder import resample
+from mmpose_raf.sizes import size_of
 
 TEACHERS = ('next', 'highest')
 RESIZES = ('nearest', 'bilinear', 'teacher')
@@ -30,15 +31,12 @@ class MultiResolutionDistillLoss(nn.Module):
             is enlarged by ``'nearest'`` as published, or ``'bilinear'`` in
             the codec's coordinates, or the ``'teacher'`` is made smaller
             (bilinear). Defaults to ``'nearest'``.
-        use_udp (bool): Whether heatmap coordinates are UDP's, see
-            :func:`mmpose_raf.models.ladder.resample`. Defaults to True.
     """
 
     def __init__(self,
                  alpha: float = 1.,
                  teacher: str = 'next',
-                 resize: str = 'nearest',
-                 use_udp: bool = True):
+                 resize: str = 'nearest'):
         super().__init__()
         if alpha < 0:
             raise ConfigError('distill.alpha', f'got {alpha}',
@@ -46,16 +44,18 @@ class MultiResolutionDistillLoss(nn.Module):
         self.alpha = alpha
         self.teacher = check_choice(teacher, TEACHERS, 'distill.teacher')
         self.resize = check_choice(resize, RESIZES, 'distill.resize')
-        self.use_udp = use_udp
 
-    def forward(self, heatmaps: Sequence[Tensor],
-                weights: Tensor) -> List[Tensor]:
+    def forward(self, heatmaps: Sequence[Tensor], weights: Tensor,
+                use_udp: bool = True) -> List[Tensor]:
         """Compute the distillation terms kd_l, not weighted by alpha.
 
         Args:
             heatmaps (list[Tensor]): Predictions of n levels from high to
                 low, each in shape (B, K, H_l, W_l).
             weights (Tensor): Keypoint weights v in shape (B, K).
+            use_udp (bool): Whether the heatmaps' coordinates are those of
+                UDP, see :func:`mmpose_raf.models.ladder.resample`. Without
+                effect on ``'nearest'``. Defaults to True.
 
         Returns:
             list[Tensor]: The n - 1 scalars kd_2 .. kd_n; the mean is over
@@ -63,17 +63,19 @@ class MultiResolutionDistillLoss(nn.Module):
             gradient enters the teacher.
         """
         return [
-            self.term(heatmaps[:level + 1], weights)
+            self.term(heatmaps[:level + 1], weights, use_udp)
             for level in range(1, len(heatmaps))
         ]
 
-    def term(self, heatmaps: Sequence[Tensor], weights: Tensor) -> Tensor:
+    def term(self, heatmaps: Sequence[Tensor], weights: Tensor,
+             use_udp: bool = True) -> Tensor:
         """Compute the term of the lowest level so far, not weighted by alpha.
 
         Args:
             heatmaps (list[Tensor]): Predictions of the levels down to this
                 one, at least two, see :meth:`forward`.
             weights (Tensor): Keypoint weights v in shape (B, K).
+            use_udp (bool): See :meth:`forward`.
 
         Returns:
             Tensor: The scalar kd_l.
@@ -81,17 +83,13 @@ class MultiResolutionDistillLoss(nn.Module):
         weights = weights[..., None, None]
         above = heatmaps[-2] if self.teacher == 'next' else heatmaps[0]
         student, teacher = self._to_one_size(heatmaps[-1].float(),
-                                             above.detach().float())
+                                             above.detach().float(), use_udp)
         return F.mse_loss(weights * student, weights * teacher)
 
-    def _to_one_size(self, student: Tensor,
-                     teacher: Tensor) -> Tuple[Tensor, Tensor]:
+    def _to_one_size(self, student: Tensor, teacher: Tensor,
+                     use_udp: bool) -> Tuple[Tensor, Tensor]:
         if self.resize == 'nearest':
             return F.interpolate(student, size=teacher.shape[-2:]), teacher
         if self.resize == 'bilinear':
-            return self._resample_as(student, teacher), teacher
-        return student, self._resample_as(teacher, student)
-
-    def _resample_as(self, heatmaps: Tensor, wanted: Tensor) -> Tensor:
-        height, width = wanted.shape[-2:]
-        return resample(heatmaps, (width, height), self.use_udp)
+            return resample(student, size_of(teacher), use_udp), teacher
+        return student, resample(teacher, size_of(student), use_udp)

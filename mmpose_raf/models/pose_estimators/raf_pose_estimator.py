@@ -1,9 +1,10 @@
 """Top-down pose estimator that trains on the ladder."""
 
-import copy
-from typing import Iterator, Optional, Sequence, Tuple, Union
+import logging
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
+from mmengine.logging import print_log
 from mmpose.models.heads import HeatmapHead
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
@@ -12,18 +13,19 @@ from torch import Tensor
 
 from mmpose_raf.errors import ConfigError, check_choice
 from mmpose_raf.models.batch_keypoints import gather_keypoints
-from mmpose_raf.models.codecs import (HeatmapCodec, Size, check_codec, is_udp,
-                                      resize_codec)
+from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.compiled_function import CompiledFunction
 from mmpose_raf.models.early_backward import EarlyBackward
 from mmpose_raf.models.heatmap_accuracy import heatmap_accuracy
 from mmpose_raf.models.heatmap_targets import encode_batch
-from mmpose_raf.models.ladder import (LEVEL_WEIGHTS, check_backbone_takes,
-                                      check_ladder, levels_of, resample,
-                                      resize_keypoints, weigh_levels)
+from mmpose_raf.models.ladder import (LEVEL_WEIGHTS, Level,
+                                      check_backbone_takes, check_ladder,
+                                      levels_of, resample, resize_keypoints,
+                                      weigh_levels)
+from mmpose_raf.sizes import Size, size_name, size_of
 
 LEVELS = ('all', 'one')
-PASSES = ('joint', 'separate', 'in_turn')
+PASSES = ('joint', 'in_turn')
 
 
 @MODELS.register_module()
@@ -58,10 +60,11 @@ class RAFPoseEstimator(TopdownPoseEstimator):
         upward (bool): Whether the ladder's levels above the native size are
             trained as well, on the enlarged image; as published, they are
             not. Defaults to False.
-        passes (str): ``'joint'``, all levels in one pass of a backbone that
-            takes them, or else as ``'separate'``, one pass for each; or
-            ``'in_turn'``, forward and backward of one after the other, which
-            needs the memory of the highest alone. The losses are the same.
+        passes (str): ``'joint'``, one backward pass for all levels, which
+            also go through the backbone together if it takes them so
+            (:class:`RAFViT` does), or else one by one; or ``'in_turn'``,
+            forward and backward of one level after the other, which needs
+            the memory of the highest alone. The losses are the same.
             Defaults to ``'joint'``.
         torch_compile (bool | dict): Whether training computes the losses of
             a batch, from the images on, with ``torch.compile``; a dict has
@@ -72,9 +75,9 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             with torch before 2.5. Defaults to False.
         **kwargs: As in ``TopdownPoseEstimator``. ``test_cfg`` may also hold
             ``joint_flip`` (bool): whether a flip test takes the images and
-            their mirror images through the model as one batch of twice the
-            size, or in MMPose's way, one pass for each. By default it does
-            on a GPU; on a CPU two passes are faster.
+            their mirror images through backbone and neck as one batch of
+            twice the size, or in MMPose's way, one pass for each. Defaults
+            to False: on a CPU two passes are faster.
 
     Raises:
         ConfigError: If ladder, head or codec do not fit.
@@ -112,8 +115,8 @@ class RAFPoseEstimator(TopdownPoseEstimator):
         for size in self.ladder:
             resize_codec(self.codec, size, 'pixel')
             check_backbone_takes(self.backbone, size, 'model.ladder')
-        self.distill_loss = MODELS.build(
-            dict(distill, use_udp=self.use_udp)) if distill else None
+        self.distill_loss = MODELS.build(distill) if distill else None
+        self._tells_passes = passes == 'joint' and not self.takes_levels
         self.compiled_losses = None
         if torch_compile is not False:
             self.compiled_losses = CompiledFunction(self._losses,
@@ -123,12 +126,19 @@ class RAFPoseEstimator(TopdownPoseEstimator):
                 raise ConfigError(
                     'model.torch_compile',
                     "passes='in_turn' computes gradients within the loss",
-                    "use passes='joint' or 'separate', or torch_compile=False")
+                    "use passes='joint', or torch_compile=False")
 
     @property
     def sigma_mode(self) -> str:
         """str: The head's; a stock ``HeatmapHead`` has sigma in pixels."""
         return getattr(self.head, 'sigma_mode', 'pixel')
+
+    @property
+    def takes_levels(self) -> bool:
+        """bool: Whether several levels can go through in one pass."""
+        # A subclass that extracts features in its own way does so always.
+        is_plain = type(self).extract_feat is RAFPoseEstimator.extract_feat
+        return is_plain and getattr(self.backbone, 'takes_levels', False)
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
         """Calculate the losses of a batch on all its levels.
@@ -144,87 +154,92 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             ``task_{H}x{W}`` and ``kd_{H}x{W}``, each level's terms as they
             are, for the log; ``acc_pose`` of the highest level trained.
         """
-        native = (inputs.shape[-1], inputs.shape[-2])
-        levels = levels_of(self.ladder, native, self.upward)
-        shares = weigh_levels(levels, self.level_weights)
-        if self.levels == 'one':
-            chosen = torch.multinomial(torch.tensor(shares), 1).item()
-            levels, shares = [levels[chosen]], [1.]
-        codecs = [
-            resize_codec(self.codec, size, self.sigma_mode) for size in levels
-        ]
+        levels = self._choose_levels(size_of(inputs))
+        if self._tells_passes and len(levels) > 1:
+            self._tells_passes = False
+            print_log(
+                f'{type(self.backbone).__name__} takes one level of the '
+                'ladder at a time: each has a forward pass of its own',
+                logger='current',
+                level=logging.INFO)
         tensors = (inputs, *gather_keypoints(data_samples, inputs.device))
         is_compiled = self.compiled_losses is not None and self.training
         compute = self.compiled_losses if is_compiled else self._losses
-        return compute(tensors, levels, shares, codecs)
+        return compute(tensors, levels)
 
-    def _losses(self, tensors: Sequence[Tensor], levels: Sequence[Size],
-                shares: Sequence[float],
-                codecs: Sequence[HeatmapCodec]) -> dict:
+    def _choose_levels(self, native: Size) -> List[Level]:
+        """Levels of a batch, from high to low; draws one if so wanted."""
+        sizes = levels_of(self.ladder, native, self.upward)
+        shares = weigh_levels(sizes, self.level_weights)
+        if self.levels == 'one':
+            chosen = torch.multinomial(torch.tensor(shares), 1).item()
+            sizes, shares = [sizes[chosen]], [1.]
+        return [
+            Level(size, share, resize_codec(self.codec, size, self.sigma_mode))
+            for size, share in zip(sizes, shares)
+        ]
+
+    def _losses(self, tensors: Sequence[Tensor],
+                levels: Sequence[Level]) -> dict:
         """The losses of a batch, computed with tensors alone.
 
         Args:
             tensors (tuple[Tensor]): Images (B, 3, H, W), keypoints (B, K, 2)
                 in their pixels, visibility and weights (B, K).
-            levels (list[tuple[int, int]]): Sizes (w, h) of the n levels,
-                from high to low.
-            shares (list[float]): Their weights w_l.
-            codecs (list[UDPHeatmap | MSRAHeatmap]): Their codecs.
+            levels (list[Level]): The levels, from high to low.
 
         Returns:
             dict: See :meth:`loss`.
         """
         inputs, keypoints, visible, weights = tensors
-        native = (inputs.shape[-1], inputs.shape[-2])
+        is_distilled = self.distill_loss is not None and len(levels) > 1
         early = None
         if self.passes == 'in_turn' and torch.is_grad_enabled():
             early = EarlyBackward(list(self.parameters()))
-        heatmaps, tasks, terms, losses = [], [], [], {}
-        for size, share, codec, maps in zip(
-                levels, shares, codecs, self._extract_levels(inputs, levels)):
-            heatmaps.append(self.head.forward(maps))
+        heatmaps, losses, task_sum, kd_sum = [], {}, 0, 0
+        for level, features in zip(levels,
+                                   self._extract_levels(inputs, levels)):
+            heatmaps.append(self.head.forward(features))
             targets, drawn = encode_batch(
-                codec,
-                resize_keypoints(keypoints, native, size, self.use_udp),
-                visible)
+                level.codec,
+                resize_keypoints(keypoints, size_of(inputs), level.size,
+                                 self.use_udp), visible)
             level_weights = weights * (drawn > 0)
-            tasks.append(
-                self.head.loss_module(heatmaps[-1], targets, level_weights))
-            losses[f'task_{size[1]}x{size[0]}'] = tasks[-1].detach()
-            part = share * tasks[-1]
-            if size == levels[0]:
+            task = self.head.loss_module(heatmaps[-1], targets, level_weights)
+            losses[f'task_{size_name(level.size)}'] = task.detach()
+            part = level.share * task
+            task_sum = task_sum + part
+            if level is levels[0]:
                 highest_weights = level_weights
                 losses['acc_pose'] = heatmap_accuracy(
                     heatmaps[0].detach(), targets, level_weights > 0)
-            elif self.distill_loss is not None:
-                terms.append(self.distill_loss.term(heatmaps, highest_weights))
-                losses[f'kd_{size[1]}x{size[0]}'] = terms[-1].detach()
-                part = part + share * self.distill_loss.alpha * terms[-1]
+            elif is_distilled:
+                kd = self.distill_loss.term(heatmaps, highest_weights,
+                                            self.use_udp)
+                losses[f'kd_{size_name(level.size)}'] = kd.detach()
+                part = part + level.share * self.distill_loss.alpha * kd
+                kd_sum = kd_sum + level.share * kd
             if early is not None:
                 early.add(part)
                 # Teachers have no gradient; let the graph go.
                 heatmaps[-1] = heatmaps[-1].detach()
 
-        losses['loss_kpt'] = _weighted_sum(shares, tasks)
-        if terms:
-            losses['loss_kd'] = self.distill_loss.alpha * _weighted_sum(
-                shares[1:], terms)
+        losses['loss_kpt'] = task_sum
+        if is_distilled:
+            losses['loss_kd'] = self.distill_loss.alpha * kd_sum
         if early is not None:
             losses['loss_kpt'] = early.attach(losses['loss_kpt'])
-            if terms:
+            if is_distilled:
                 losses['loss_kd'] = losses['loss_kd'].detach()
         return losses
 
     def _extract_levels(self, inputs: Tensor,
-                        levels: Sequence[Tuple[int, int]]) -> Iterator:
+                        levels: Sequence[Level]) -> Iterator:
         """Features of each level."""
-        native = (inputs.shape[-1], inputs.shape[-2])
-        images = (inputs if size == native else resample(
-            inputs, size, self.use_udp) for size in levels)
-        # A subclass that extracts features in its own way does so always.
-        is_plain = type(self).extract_feat is RAFPoseEstimator.extract_feat
-        if self.passes == 'joint' and is_plain and getattr(
-                self.backbone, 'takes_levels', False):
+        native = size_of(inputs)
+        images = (inputs if level.size == native else resample(
+            inputs, level.size, self.use_udp) for level in levels)
+        if self.passes == 'joint' and self.takes_levels:
             for features in self.backbone(list(images)):
                 yield self.neck(features) if self.with_neck else features
         else:
@@ -243,22 +258,19 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             see ``TopdownPoseEstimator``.
         """
         is_joint = self.test_cfg.get('flip_test', False) and self.test_cfg.get(
-            'joint_flip', inputs.is_cuda)
-        # A head that predicts in its own way may want the features.
-        if not is_joint or type(self.head).predict is not HeatmapHead.predict:
+            'joint_flip', False)
+        if not is_joint:
             return super().predict(inputs, data_samples)
-        both = torch.cat((inputs, inputs.flip(-1)))
-        heatmaps = self.head.forward(self.extract_feat(both))
-        # The rest is the head's, but its forward pass is done: a copy, which
-        # shares all layers, is given the heatmaps in place of features.
-        head = copy.copy(self.head)
-        head.forward = lambda heatmaps: heatmaps
-        found = head.predict(
-            list(heatmaps.chunk(2)), data_samples, test_cfg=self.test_cfg)
+        features = self.extract_feat(torch.cat((inputs, inputs.flip(-1))))
+        found = self.head.predict(
+            _halve(features), data_samples, test_cfg=self.test_cfg)
         instances, fields = found if isinstance(found, tuple) else (found,
                                                                     None)
         return self.add_pred_to_datasample(instances, fields, data_samples)
 
 
-def _weighted_sum(weights: Sequence[float], terms: Sequence[Tensor]) -> Tensor:
-    return sum(weight * term for weight, term in zip(weights, terms))
+def _halve(features: Union[Tensor, Sequence[Tensor]]) -> list:
+    """Features of the first and of the second half of a batch."""
+    if isinstance(features, Tensor):
+        return list(features.chunk(2))
+    return list(zip(*(maps.chunk(2) for maps in features)))

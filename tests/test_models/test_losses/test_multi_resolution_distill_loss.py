@@ -101,12 +101,11 @@ def test_bilinear_students_agree_on_a_ramp(use_udp):
     student = (ratio * torch.arange(8.)).repeat(6, 1)[None, None]
     if not use_udp:  # beyond the last pixel of the student it stays
         teacher = at.clamp(max=14).repeat(12, 1)[None, None]
-    loss = MultiResolutionDistillLoss(resize='bilinear', use_udp=use_udp)
-    term, = loss([teacher, student], ONE)
+    loss = MultiResolutionDistillLoss(resize='bilinear')
+    term, = loss([teacher, student], ONE, use_udp)
     assert term.item() == pytest.approx(0, abs=1e-9)
-    other = MultiResolutionDistillLoss(
-        resize='bilinear', use_udp=not use_udp)
-    assert other([teacher, student], ONE)[0].item() > .01
+    other, = loss([teacher, student], ONE, not use_udp)
+    assert other.item() > .01
     nearest, = MultiResolutionDistillLoss()([teacher, student], ONE)
     assert nearest.item() > .01
 

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from tests.test_models.reference import TINY
+from tests.test_models.test_early_backward import PlainViT
 from tests.test_models.test_pose_estimators.test_raf_pose_estimator import (
     LADDER, NUM_KEYPOINTS, batch_of, build, codec_cfg, head_cfg)
 
@@ -91,7 +92,7 @@ def step(model, images, samples):
 
 @pytest.mark.parametrize('kwargs', [
     dict(passes='joint'),
-    dict(passes='separate'),
+    dict(backbone=dict(type=PlainViT, arch=TINY)),
     dict(passes='in_turn'),
     dict(distill=None, levels='one'),
     dict(distill=None, passes='in_turn', level_weights='area'),

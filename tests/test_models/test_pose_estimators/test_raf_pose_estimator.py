@@ -314,7 +314,6 @@ def test_a_smaller_client_keeps_the_width_in_the_image():
 
 def test_msra_by_hand():
     model = build(head=head_cfg(decoder=codec_cfg(udp=False)))
-    assert not model.use_udp and not model.distill_loss.use_udp
     images, samples = batch_of(HIGH)
     with torch.no_grad():
         total, _ = model.parse_losses(model.loss(images, samples))
@@ -323,9 +322,30 @@ def test_msra_by_hand():
     torch.testing.assert_close(total, expected, rtol=1e-3, atol=1e-8)
 
 
-def test_codec_rules_the_distillation_over_its_config():
-    distill = dict(type='MultiResolutionDistillLoss', use_udp=False)
-    assert build(distill=distill).distill_loss.use_udp
+@pytest.mark.parametrize('udp', [False, True])
+def test_distillation_resizes_in_the_coordinates_of_the_codec(udp):
+    distill = dict(type='MultiResolutionDistillLoss', resize='bilinear')
+    model = build(
+        ladder=[HIGH, LOW],
+        distill=distill,
+        head=head_cfg(decoder=codec_cfg(udp)))
+    images, samples = batch_of(HIGH)
+    with torch.no_grad():
+        found = model.loss(images, samples)['kd_128x96']
+        (high, _, weights), (low, _, _) = levels_by_hand(
+            model, images, samples, [HIGH, LOW], [2, 2], udp)
+    # UDP keeps the outermost pixels' centres, MMPose without it the origin:
+    # at a ratio of 2 each second pixel is one of the student's.
+    if udp:
+        student = F.interpolate(
+            low, size=(64, 48), mode='bilinear', align_corners=True)
+    else:
+        low = F.pad(low, (0, 1, 0, 1), mode='replicate')
+        student = F.interpolate(
+            low, size=(65, 49), mode='bilinear',
+            align_corners=True)[..., :-1, :-1]
+    error = weights[..., None, None] * (student - high)
+    torch.testing.assert_close(found, error.square().mean())
 
 
 def test_gradient_is_that_of_the_formula():
@@ -582,8 +602,7 @@ def test_joint_flip_is_two_passes(parts, shift, count, dtype):
     images = images.to(dtype)
     options = flip_cfg(shift_heatmap=shift, output_heatmaps=True)
     joint, sizes = predict(model, images, samples, joint_flip=True, **options)
-    assert sizes == dict(backbone=[2 * count], head=[2 * count])
-    # On a CPU by default.
+    assert sizes == dict(backbone=[2 * count], head=[count, count])
     apart, sizes = predict(model, images, samples, **options)
     assert sizes == dict(backbone=[count, count], head=[count, count])
     assert len(joint) == len(apart) == count
@@ -622,7 +641,7 @@ def test_joint_flip_leaves_the_head_as_it_is(monkeypatch):
 
 
 class FeatureHead(HeatmapHead):
-    """Looks at the features when it predicts."""
+    """A head that looks at the features when it predicts."""
 
     def predict(self, feats, *args, **kwargs):
         self.seen = [maps[-1].shape for maps in feats]
@@ -633,7 +652,7 @@ def test_a_head_that_predicts_in_its_own_way_gets_features():
     model = build(head=head_cfg('HeatmapHead'))
     model.head.__class__ = FeatureHead
     _, sizes = predict(model, *batch_of(HIGH), **flip_cfg(joint_flip=True))
-    assert sizes['backbone'] == [2, 2]
+    assert sizes['backbone'] == [4]
     assert model.head.seen == [(2, 32, 16, 12)] * 2
 
 
