@@ -20,7 +20,7 @@ setup(
     long_description=(ROOT / 'README.md').read_text(),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    packages=find_packages(include=['mmpose_raf', 'mmpose_raf.*']),
+    packages=find_packages(include=['mmpose_raf*']),
     python_requires='>=3.10',
     # Lower bounds only: the versions that were tested together are pinned in
     # requirements.txt, for machines that have none of this yet.

@@ -1,16 +1,21 @@
 """Resolution-adaptive federated learning for MMPose.
 
 Importing the package closes the gaps between OpenMMLab's last releases and
-today's PyTorch (:mod:`mmpose_raf.compat`) and registers every component, so
+today's libraries (:mod:`mmpose_raf_compat`), makes MMEngine's checkpoints safe
+to read (:mod:`mmpose_raf.safe_checkpoint`) and registers every component, so
 ``custom_imports = dict(imports=['mmpose_raf'])`` is all that a config needs.
 """
 
-from mmpose_raf import compat
+import mmpose_raf_compat
 from mmpose_raf.version import __version__
 
 # The gaps stand in the way of importing mmpose.models: first this, then the
 # components.
-compat.apply()
+mmpose_raf_compat.close_gaps()
+
+from mmpose_raf import safe_checkpoint  # noqa: E402
+
+safe_checkpoint.install()
 
 from mmpose_raf import datasets, engine, models  # noqa: E402
 

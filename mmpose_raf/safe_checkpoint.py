@@ -26,8 +26,8 @@ from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmpose_raf.compat import replace_everywhere
 from mmpose_raf.errors import ConfigError
+from mmpose_raf_compat.replacing import replace_everywhere
 
 TRUST_VARIABLE = 'MMPOSE_RAF_TRUST_CHECKPOINT'
 
