@@ -38,8 +38,8 @@ $(VENV)/.installed: requirements.txt setup.py
 
 $(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
 	$(PIP) -r requirements-test.txt
-# The reference of RAFViT; only its VisionTransformer is imported.
-	$(PIP) --no-deps mmpretrain==1.2.0
+# References of RAFViT; only their VisionTransformers are imported.
+	$(PIP) --no-deps mmpretrain==1.2.0 "timm>=1.0,<1.1"
 	touch $@
 
 clean:

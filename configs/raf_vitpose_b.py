@@ -5,8 +5,8 @@ _base_ = [
     '_base_/raf_schedule.py', '_base_/three_clients.py'
 ]
 
-# From scratch. For MAE weights, as in the paper, or any other ViT-B/16 of
-# timm's or mmpretrain's naming:
+# From scratch. For MAE weights, as in the paper, or any other plain ViT-B/16
+# of MMPose, mmpretrain, timm or transformers (.pth, .bin, .safetensors):
 # model.backbone.init_cfg = dict(type='Pretrained', checkpoint='path or URL')
 
 custom_hooks = [

@@ -11,11 +11,11 @@ from mmpose.registry import MODELS
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from mmpose_raf.models.pretrained import (fit_position_embedding,
+                                          is_pretrained, load_pretrained_vit)
 from .position_encodings import (GlobalPositionEncoding,
                                  LocalPositionEncoding,
                                  resize_position_embedding)
-from .vit_checkpoints import (fit_position_embedding, is_pretrained,
-                              load_pretrained_vit)
 
 Grid = Tuple[int, int]
 
@@ -173,11 +173,11 @@ class RAFViT(BaseModule):
         with_cp (bool): Whether blocks are checkpointed: less memory for more
             time in training. Defaults to False.
         init_cfg (dict, optional): ``dict(type='Pretrained',
-            checkpoint=path_or_url)`` loads MAE weights (timm's names) or a
-            ViTPose checkpoint, see :func:`load_pretrained_vit`. Takes
-            ``pos_embed_grid=(H, W)`` where the grid of the embedding in the
-            file is neither square nor of this model's aspect ratio. Defaults
-            to None.
+            checkpoint=path_or_url)`` loads a ViT (ViTPose, MAE, DINO,
+            DINOv2, ...) of MMPose, mmpretrain, timm or transformers, see
+            :func:`load_pretrained_vit`. Takes ``pos_embed_grid=(H, W)``
+            where the grid of the embedding in the file is neither square nor
+            of this model's aspect ratio. Defaults to None.
 
     Raises:
         ValueError: If an argument is out of its range; at a forward pass, if

@@ -1,4 +1,5 @@
 import logging
+import sys
 
 import pytest
 import torch
@@ -6,12 +7,12 @@ import torch.nn.functional as F
 from mmengine.logging import MMLogger
 from mmengine.runner import load_checkpoint
 from mmpose.registry import MODELS
+from safetensors.torch import save_file
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.models import RAFViT
-from mmpose_raf.models.backbones.vit_checkpoints import (convert_vit_names,
-                                                         fit_position_embedding
-                                                         )
+from mmpose_raf.models.pretrained import load_pretrained_estimator
+from mmpose_raf.models.pretrained.vit_weights import read_vit
 from tests.test_models.reference import TINY, reference_vit, timm_weights
 
 MAE_DECODER = ('mask_token', 'decoder_pos_embed', 'decoder_embed.weight',
@@ -115,6 +116,10 @@ def test_features_are_those_of_the_plain_reference(save):
             f'backbone.{k}': v
             for k, v in weights.items()
         },
+        lambda weights: {
+            f'image_model.trunk.{k}': v
+            for k, v in weights.items()
+        },
         lambda weights: dict(state_dict={
             f'module.backbone.{k}': v
             for k, v in weights.items()
@@ -122,7 +127,7 @@ def test_features_are_those_of_the_plain_reference(save):
     ],
     ids=[
         'bare', 'model', 'state_dict', 'module', 'module.', 'backbone.',
-        'module.backbone.'
+        'trunk.', 'module.backbone.'
     ])
 def test_every_container_loads_the_same(wrap, save):
     weights = timm_weights()
@@ -143,59 +148,66 @@ def test_every_container_loads_the_same(wrap, save):
     assert not loaded['layers.0.attn.lpe.weight'].any()
 
 
-def test_every_encoder_weight_is_renamed():
-    weights = timm_weights()
+def test_every_encoder_weight_is_renamed(save):
     own = RAFViT(
         TINY,
         pos_embed='ape',
         lpe=False,
         with_cls_token=True,
         img_size=(224, 224)).state_dict()
-    converted = convert_vit_names(weights)
-    assert {
-        k: v.shape
-        for k, v in converted.items()
-    } == {
-        k: v.shape
-        for k, v in own.items()
-    }
-    again = convert_vit_names(own)
-    assert again.keys() == own.keys()
+    for weights in (timm_weights(), own):  # timm's names, mmpretrain's
+        read = read_vit(save(weights)['checkpoint'])
+        assert {
+            k: v.shape
+            for k, v in read.backbone.items()
+        } == {
+            k: v.shape
+            for k, v in own.items()
+        }
+        assert not read.others
 
 
-def test_the_log_names_every_key(save, log):
+def rows(log):
+    """Rows of the table in the last message: (taken, left, new, remarks)."""
+    table = {}
+    for line in log[-1].splitlines()[4:-1]:
+        module, *counts, remarks = [
+            cell.strip() for cell in line.strip('|').split('|')
+        ]
+        table[module] = (*(int(count or 0) for count in counts), remarks)
+    return table
+
+
+def test_the_table_counts_every_weight(save, log):
     load(save(mae_weights()), pos_embed='ape')
-    text = '\n'.join(log)
+    table = rows(log)
     of_the_encoder = 4 + 12 * 3 + 2
-    assert (f'{of_the_encoder - 1} of {of_the_encoder + len(MAE_DECODER)} '
-            'weights') in text  # all but the class token
-    interpolated, = [m for m in log if m.startswith('interpolated')]
-    assert 'pos_embed (1, 197, 32) -> (1, 192, 32)' in interpolated
-    unused, = [m for m in log if 'not used' in m]
-    for key in (*MAE_DECODER, 'cls_token'):
-        assert f'{key} (' in unused
-    assert 'qkv' not in unused
-    missing, = [m for m in log if 'not in the file' in m]
-    for i in range(3):
-        assert f'layers.{i}.attn.lpe.weight' in missing
-        assert f'layers.{i}.attn.lpe.bias' in missing
-    assert 'qkv' not in missing
+    taken, left, new = (
+        sum(row[i] for row in table.values()) for i in range(3))
+    assert taken == of_the_encoder - 1  # all but the class token
+    assert left == 1 + len(MAE_DECODER)
+    assert new == 2 * 3  # LPE of each layer
+    assert f'{taken} of {taken + new} weights of RAFViT' in log[-1]
+    assert 'vit.pth (names of timm)' in log[-1]
+    assert table['pos_embed'] == (1, 0, 0, '197 -> 192 tokens')
+    assert table['cls_token'] == (0, 1, 0, '')
+    assert table['decoder_blocks.*'] == (0, 1, 0, '')
+    assert table['layers.*.attn.qkv'] == (6, 0, 0, '')
+    assert table['layers.*.attn.lpe'] == (0, 0, 6, '')
 
 
-def test_the_log_is_silent_where_everything_fits(save, log):
-    model = RAFViT(TINY)
-    load(save(model.state_dict()))
-    # the warnings would come after the count
+def test_nothing_is_left_or_new_where_everything_fits(save, log):
+    load(save(RAFViT(TINY).state_dict()))
     assert '48 of 48 weights' in log[-1]
+    assert all(row[1:] == (0, 0, '') for row in rows(log).values())
 
 
 def test_gpe_takes_no_embedding(save, log):
     model = load(save(timm_weights()), with_cls_token=True)
-    unused, = [m for m in log if 'not used' in m]
-    assert 'pos_embed (1, 197, 32)' in unused
-    assert 'cls_token' not in unused
-    missing, = [m for m in log if 'not in the file' in m]
-    assert 'gpe.conv.weight' in missing and 'gpe.conv.bias' in missing
+    table = rows(log)
+    assert table['pos_embed'] == (0, 1, 0, '')
+    assert table['cls_token'] == (1, 0, 0, '')
+    assert table['gpe.conv'] == (0, 0, 2, '')
     assert model.cls_token.abs().max() > .1
 
 
@@ -203,10 +215,8 @@ def test_weights_of_another_shape_are_named_not_loaded(save, log):
     weights = timm_weights()
     weights['patch_embed.proj.weight'] = torch.randn(32, 3, 14, 14)
     load(save(weights))
-    unused, = [m for m in log if 'not used' in m]
-    assert 'patch_embed.projection.weight (32, 3, 14, 14)' in unused
-    missing, = [m for m in log if 'not in the file' in m]
-    assert 'patch_embed.projection.weight' in missing
+    assert rows(log)['patch_embed.projection'] == (
+        1, 1, 1, '(32, 3, 14, 14) is not (32, 3, 16, 16)')
 
 
 def test_initialising_twice_loads_once(save, log):
@@ -222,10 +232,6 @@ def test_initialising_twice_loads_once(save, log):
 
 @pytest.mark.parametrize(
     'checkpoint', [
-        {
-            f'encoder.{k}': v
-            for k, v in timm_weights().items()
-        },
         timm_weights(width=64),
         timm_weights(depth=1),
         timm_weights(depth=9),
@@ -235,7 +241,7 @@ def test_initialising_twice_loads_once(save, log):
         },
         dict(state_dict={}),
     ],
-    ids=['prefix', 'wide', 'shallow', 'deep', 'other', 'empty'])
+    ids=['wide', 'shallow', 'deep', 'other', 'empty'])
 def test_a_file_that_hardly_fits_is_refused(checkpoint, save):
     with pytest.raises(ConfigError, match='init_cfg.checkpoint') as error:
         load(save(checkpoint))
@@ -244,11 +250,12 @@ def test_a_file_that_hardly_fits_is_refused(checkpoint, save):
 
 
 def test_the_refusal_counts_and_gives_examples(save):
-    weights = {f'encoder.{k}': v for k, v in timm_weights().items()}
+    weights = timm_weights(width=64)
     with pytest.raises(ConfigError) as error:
         load(save(weights))
-    assert f'0 of the {len(weights)} weights' in str(error.value)
-    assert 'encoder.cls_token (1, 1, 32)' in str(error.value)
+    # Of another width, nothing fits but the hidden layers' biases.
+    assert f'3 of the {len(weights)} weights' in str(error.value)
+    assert 'cls_token (1, 1, 64)' in str(error.value)
     assert 'gpe.conv.bias' in str(error.value)
 
 
@@ -260,6 +267,28 @@ def test_a_refused_file_changes_nothing(save):
         model.init_weights()
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key])
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(ConfigError, match='no such file: nowhere.pth'):
+        load(dict(type='Pretrained', checkpoint='nowhere.pth'))
+
+
+def test_a_broken_safetensors_file_is_refused_in_one_line(tmp_path):
+    file = tmp_path / 'vit.safetensors'
+    save_file(timm_weights(), file)
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ConfigError, match='vit.safetensors') as error:
+        load(dict(type='Pretrained', checkpoint=str(file)))
+    assert '\n' not in str(error.value)
+
+
+def test_without_safetensors_its_name_is_told(tmp_path, monkeypatch):
+    file = tmp_path / 'vit.safetensors'
+    save_file(timm_weights(), file)
+    monkeypatch.setitem(sys.modules, 'safetensors', None)
+    with pytest.raises(ConfigError, match='pip install safetensors'):
+        load(dict(type='Pretrained', checkpoint=str(file)))
 
 
 # -- position embedding ------------------------------------------------------
@@ -311,41 +340,31 @@ def test_a_given_grid_wins_over_the_models(save):
     torch.testing.assert_close(model.pos_embed.detach(), expected)
 
 
-@pytest.mark.parametrize('has_cls', [False, True])
-@pytest.mark.parametrize('wants_cls', [0, 1])
-@pytest.mark.parametrize('source, target', [
-    ((16, 12), (16, 12)),
-    ((16, 12), (8, 6)),
-    ((16, 12), (24, 18)),
-    ((14, 14), (16, 12)),
-    ((14, 14), (28, 28)),
-    ((16, 12), (32, 24)),
-    ((12, 16), (6, 8)),
-])
-def test_grid_of_the_file_is_found(source, target, has_cls, wants_cls):
-    patches = torch.randn(1, source[0] * source[1], 4)
-    extra = torch.randn(1, int(has_cls), 4)
-    fitted = fit_position_embedding(
-        torch.cat((extra, patches), 1), target, num_extra=wants_cls)
-    assert fitted.shape == (1, wants_cls + target[0] * target[1], 4)
-    torch.testing.assert_close(fitted[:, wants_cls:],
-                               bicubic(patches, source, target))
-    if wants_cls:  # zeros where the file has none
-        expected = extra[:, 0] if has_cls else torch.zeros(1, 4)
-        assert torch.equal(fitted[:, 0], expected)
+# -- other weights in the file -----------------------------------------------
 
 
-def test_a_grid_that_cannot_be_told_is_asked_for():
-    with pytest.raises(ConfigError, match='pos_embed_grid.*193.*14x14'):
-        fit_position_embedding(torch.randn(1, 193, 4), (14, 14), 0)
+def test_of_two_models_the_backbone_is_taken(save, log):
+    weights, average = timm_weights(), timm_weights()
+    both = {
+        **{
+            f'ema.{k}': v
+            for k, v in average.items()
+        },
+        **{
+            f'backbone.{k}': v
+            for k, v in weights.items()
+        },
+    }
+    model = load(save(both))
+    assert torch.equal(model.ln1.weight, weights['norm.weight'])
+    assert rows(log)['ema.blocks.*'][1] == 12 * 3
 
 
-@pytest.mark.parametrize('grid', [(14, 14), (16, 13), (10, 10)])
-def test_a_given_grid_that_does_not_explain_the_tokens_is_refused(grid):
-    message = rf'pos_embed_grid: .*193.*{grid[0]}x{grid[1]} \(HxW\)'
-    with pytest.raises(ConfigError, match=message) as error:
-        fit_position_embedding(torch.randn(1, 193, 4), (16, 12), 0, grid)
-    assert error.value.field == 'init_cfg.pos_embed_grid'
+def test_half_precision_is_read_as_single(save):
+    weights = timm_weights()
+    model = load(save({k: v.half() for k, v in weights.items()}))
+    assert model.ln1.weight.dtype == torch.float32
+    assert torch.equal(model.ln1.weight, weights['norm.weight'].half().float())
 
 
 # -- the whole model ---------------------------------------------------------
@@ -359,9 +378,44 @@ def test_init_weights_of_a_whole_estimator(save, log):
     assert torch.equal(backbone['layers.2.attn.qkv.weight'],
                        weights['blocks.2.attn.qkv.weight'])
     assert torch.equal(backbone['ln1.bias'], weights['norm.bias'])
-    assert any('40 of 47 weights' in m for m in log)
+    assert any('40 of 48 weights' in m for m in log)
     # the head has its own initialisation
     assert model.head.final_layer.weight.std() < .01
+
+
+def test_the_first_releases_of_vitpose(save):
+    """MMPose before 1.0: last_norm, keypoint_head, a token without class."""
+    weights = timm_weights(num_patches=48)
+    del weights['cls_token']
+    for kind in ('weight', 'bias'):
+        weights[f'last_norm.{kind}'] = weights.pop(f'norm.{kind}')
+    model = estimator(pos_embed='ape', lpe=False, img_size=(128, 96))
+    head = {
+        k: torch.randn_like(v) if v.is_floating_point() else v
+        for k, v in model.head.state_dict().items()
+    }
+    file = {
+        **{
+            f'backbone.{k}': v
+            for k, v in weights.items()
+        },
+        **{
+            f'keypoint_head.{k}': v
+            for k, v in head.items()
+        },
+    }
+    load_pretrained_estimator(model, save(file)['checkpoint'])
+    for key, value in model.head.state_dict().items():
+        assert torch.equal(value, head[key])
+    images = torch.randn(1, 3, 128, 96)
+    position = weights['pos_embed'][:, 1:] + weights['pos_embed'][:, :1]
+    for kind in ('weight', 'bias'):
+        weights[f'norm.{kind}'] = weights.pop(f'last_norm.{kind}')
+    with torch.no_grad():
+        tokens = reference_vit(weights, images, 4, position, padding=2)
+        features, = model.eval().backbone(images)
+    torch.testing.assert_close(
+        features.flatten(2).transpose(1, 2), tokens, rtol=1e-4, atol=1e-5)
 
 
 def test_init_weights_without_a_file_keeps_the_initialisation():
