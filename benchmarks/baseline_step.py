@@ -34,6 +34,7 @@ from mmpose_raf.federation.state_math import (average_states, clone_state,
                                               copy_state)
 from mmpose_raf.models.codecs import resize_codec
 from mmpose_raf.models.ladder import resample, weigh_levels
+from mmpose_raf.sizes import size_of
 
 LOSS_TOLERANCE = 1e-4
 SAME_LEVELS_TOLERANCE = 1e-5
@@ -109,9 +110,8 @@ class BaselineStep(FastStep):
     def prepare_exactly(self) -> List[Level]:
         """As :meth:`prepare`, with the project's levels."""
         native = torch.stack(self.data['inputs']).float()
-        size_of = native.shape[:-3:-1]
-        return [(native if images.shape[:-3:-1] == size_of else resample(
-            native, images.shape[:-3:-1], True), targets, weights)
+        return [(native if size_of(images) == size_of(native) else resample(
+            native, size_of(images), True), targets, weights)
                 for images, targets, weights in self.prepare()]
 
     def loss(self) -> Tensor:

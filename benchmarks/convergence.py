@@ -39,6 +39,7 @@ from mmpose_raf.models.codecs import resize_codec
 from mmpose_raf.models.heatmap_targets import encode_batch
 from mmpose_raf.models.ladder import levels_of, resample, weigh_levels
 from mmpose_raf.models.losses import MultiResolutionDistillLoss
+from mmpose_raf.sizes import Size
 from mmpose_raf.tables import render_table
 from mmpose_raf.visualization.line_plot import DPI, WIDTH, line_style
 
@@ -75,7 +76,7 @@ class Client:
             (N, d, H_l, W_l).
         targets (list[Tensor]): T_l, in shape (N, K, H_l, W_l).
     """
-    levels: List[Tuple[int, int]]
+    levels: List[Size]
     features: List[Tensor]
     targets: List[Tensor]
 
@@ -138,7 +139,7 @@ def make_clients(seed: int) -> Dict[str, Client]:
     return clients
 
 
-def _draw_images(size: Tuple[int, int], places: Tensor, colours: Tensor,
+def _draw_images(size: Size, places: Tensor, colours: Tensor,
                  random: torch.Generator) -> Tensor:
     """Smooth noise with a coloured spot at each keypoint, (N, 3, H, W)."""
     noise = torch.randn(len(places), 3, 8, 6, generator=random)
@@ -148,12 +149,12 @@ def _draw_images(size: Tuple[int, int], places: Tensor, colours: Tensor,
                     True) + 2 * torch.einsum('ck,nkhw->nchw', colours, spots)
 
 
-def _encode(places: Tensor, size: Tuple[int, int]) -> Tensor:
+def _encode(places: Tensor, size: Size) -> Tensor:
     codec = resize_codec(CODEC, size, 'pixel')
     return encode_batch(codec, *_scale(places, size))[0]
 
 
-def _scale(places: Tensor, size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
+def _scale(places: Tensor, size: Size) -> Tuple[Tensor, Tensor]:
     """Keypoints in pixels and their visibility, of places in [0, 1]."""
     return places * (places.new_tensor(size) - 1), torch.ones(places.shape[:2])
 

@@ -23,7 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring import (DTYPES, Row, alternate, find_device,
                                   make_parser, note_of, run_benchmark)
-from benchmarks.subjects import ARCHS, NUM_KEYPOINTS, LocalStep, Size
+from benchmarks.subjects import ARCHS, NUM_KEYPOINTS, LocalStep
+from mmpose_raf.sizes import Size
 
 DECONV_KERNEL = 4
 

@@ -1,7 +1,7 @@
 """What is measured: the project's models, optimizers and batches."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from mmpose.structures import PoseDataSample
 
 from benchmarks.measuring import DTYPES
 from mmpose_raf.datasets.seeding import seeded
+from mmpose_raf.sizes import Size
 
 ROOT = Path(__file__).parents[1]
 ARCHS = ('micro', 'tiny', 'small', 'base', 'large')
@@ -27,7 +28,6 @@ MICRO = dict(
 NUM_KEYPOINTS = 17
 ANN_FILE = 'annotations/person_keypoints_train2017.json'
 IMAGES = 'train2017/'
-Size = Tuple[int, int]
 
 
 def read_config(arch: str, num_levels: int = 3) -> Config:

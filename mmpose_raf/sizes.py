@@ -1,8 +1,11 @@
 """Sizes of images and heatmaps."""
 
+import re
 from typing import Any, Tuple
 
 from torch import Tensor
+
+from mmpose_raf.errors import ConfigError
 
 #: Width and height in pixels, in this order, as in MMPose's configs.
 Size = Tuple[int, int]
@@ -22,3 +25,16 @@ def size_of(maps: Tensor) -> Size:
 def size_name(size: Size) -> str:
     """A size (w, h) as it is written in logs and tables: ``256x192``, HxW."""
     return f'{size[1]}x{size[0]}'
+
+
+def parse_size(text: str, field: str) -> Size:
+    """Read a size written HxW, such as ``128x96``, as (w, h).
+
+    Raises:
+        ConfigError: If it is not written so.
+    """
+    match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
+    if match is None:
+        raise ConfigError(field, f'got {text!r}',
+                          'give height and width as HxW, e.g. 64x48')
+    return int(match[2]), int(match[1])

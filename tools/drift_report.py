@@ -8,18 +8,18 @@ refused in one line, with exit code 2.
 import argparse
 import sys
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Sequence
 
 import mmpose_raf  # noqa: F401  closes gaps before mmpose is imported
 from mmpose_raf.command_line import exit_code
 from mmpose_raf.engine import evaluate_run
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.drift_result import FILE_NAME, DriftResult
-from mmpose_raf.evaluation.view import parse_size
+from mmpose_raf.sizes import Size, parse_size
 from mmpose_raf.visualization import check_folder, write_report
 
 
-def find_result(path: Path, input_sizes: Sequence[Tuple[int, int]]) -> Path:
+def find_result(path: Path, input_sizes: Sequence[Size]) -> Path:
     """The result file of an argument.
 
     A run is evaluated if it has none, if it was trained on since, or if the

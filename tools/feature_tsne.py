@@ -24,10 +24,10 @@ from mmpose_raf.command_line import exit_code
 from mmpose_raf.config_file import merge_options, read_config
 from mmpose_raf.errors import ConfigError, describe_error, make_folder
 from mmpose_raf.evaluation.feature_clusters import Embedding, embed_rows
-from mmpose_raf.evaluation.features import Size, extract_features
-from mmpose_raf.evaluation.view import parse_size, size_name
+from mmpose_raf.evaluation.features import extract_features
 from mmpose_raf.models.ladder import check_backbone_takes
 from mmpose_raf.models.model_checkpoint import load_weights
+from mmpose_raf.sizes import Size, parse_size, size_name
 from mmpose_raf.tables import render_table
 from mmpose_raf.visualization.feature_embedding import plot_feature_embedding
 

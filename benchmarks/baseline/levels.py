@@ -9,8 +9,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from mmpose_raf.models.codecs import HeatmapCodec
-
-Size = Tuple[int, int]
+from mmpose_raf.sizes import Size
 
 
 def warp(image: np.ndarray, size: Size) -> np.ndarray:

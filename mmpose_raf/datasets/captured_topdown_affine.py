@@ -1,13 +1,12 @@
 """A crop from what a small camera would have seen."""
 
-from typing import Tuple
-
 import cv2
 import numpy as np
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import TRANSFORMS
 
-Size = Tuple[int, int]
+from mmpose_raf.sizes import Size
+
 # What lies in the image's pixels and is read by the crop.
 POINTS = ('bbox_center', 'keypoints')
 

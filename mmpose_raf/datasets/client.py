@@ -7,9 +7,8 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.models.ladder import check_ladder, is_size
-
-Size = Tuple[int, int]
+from mmpose_raf.models.ladder import check_ladder
+from mmpose_raf.sizes import Size, is_size, size_name
 
 KEYS = ('name', 'input_size', 'capture_size', 'dataset',
         'samples_per_second')
@@ -49,8 +48,7 @@ class Client:
     @property
     def resolution(self) -> str:
         """str: Its native sizes for tables, HxW."""
-        return ', '.join(f'{height}x{width}'
-                         for width, height in self.input_sizes)
+        return ', '.join(map(size_name, self.input_sizes))
 
     def part(self, indices: np.ndarray, size: int) -> np.ndarray:
         """Samples of a client that are seen at one of its native sizes.

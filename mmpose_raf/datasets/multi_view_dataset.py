@@ -8,10 +8,10 @@ from mmpose.datasets.transforms import TopdownAffine
 from torch.utils.data import Dataset
 
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.sizes import Size
 from .resized_pipeline import retarget_pipeline
 
 FIELD = 'dataset.pipeline'
-Size = Tuple[int, int]
 
 
 class MultiViewDataset(Dataset):

@@ -1,17 +1,17 @@
 """A top-down pipeline at another input size."""
 
 import copy
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence
 
 from mmpose.datasets.transforms import (GenerateTarget, PackPoseInputs,
                                         TopdownAffine)
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.models.codecs import resize_codec
+from mmpose_raf.sizes import Size
 from .captured_topdown_affine import CapturedTopdownAffine
 
 FIELD = 'train_dataloader.dataset.pipeline'
-Size = Tuple[int, int]
 
 
 def retarget_pipeline(transforms: Sequence[Callable],

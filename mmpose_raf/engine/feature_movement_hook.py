@@ -12,9 +12,9 @@ from torch import Tensor
 
 from mmpose_raf.datasets.seeding import seeded
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.evaluation.features import (Size, crop_persons, evaluating,
+from mmpose_raf.evaluation.features import (crop_persons, evaluating,
                                             feature_map)
-from mmpose_raf.evaluation.view import size_name
+from mmpose_raf.sizes import Size, size_name
 from .federated_hook import FederatedHook
 
 KEY = 'feature_movement'

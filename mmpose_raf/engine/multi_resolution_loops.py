@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Union
 
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.evaluator import Evaluator
@@ -21,10 +21,10 @@ from mmpose_raf.evaluation.multi_resolution_evaluation import (
     MultiResolutionEvaluation, Shown)
 from mmpose_raf.evaluation.view import View, check_sizes, list_views
 from mmpose_raf.models.ladder import levels_of
+from mmpose_raf.sizes import Size
 from .dataloaders import rebuild_dataloader
 from .federated_hook import FederatedHook
 
-Size = Tuple[int, int]
 UPSAMPLE_MODES = ('bicubic', 'bilinear')
 
 

@@ -3,10 +3,9 @@
 from .drift_gallery import DriftGallery, GalleryView
 from .drift_result import ClientResult, DriftResult, ViewResult
 from .drift_summary import pick_metric, rule_of, summarise_drift
-from .view import View, list_views, size_name
+from .view import View, list_views
 
 __all__ = [
-    'ClientResult', 'DriftGallery', 'DriftResult', 'GalleryView',
-    'View', 'ViewResult', 'list_views', 'pick_metric', 'rule_of', 'size_name',
-    'summarise_drift'
+    'ClientResult', 'DriftGallery', 'DriftResult', 'GalleryView', 'View',
+    'ViewResult', 'list_views', 'pick_metric', 'rule_of', 'summarise_drift'
 ]

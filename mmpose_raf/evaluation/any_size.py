@@ -17,7 +17,8 @@ from mmpose_raf.models.heatmap_decoding import decode_at_any_size
 from mmpose_raf.models.heatmap_targets import encode_batch
 from mmpose_raf.models.ladder import (check_backbone_takes, resample,
                                       resize_keypoints)
-from .view import Size, View, size_name
+from mmpose_raf.sizes import Size, size_name, size_of
+from .view import View
 
 
 class AnySizePredictor:
@@ -61,7 +62,7 @@ class AnySizePredictor:
             raise ConfigError(
                 'input_sizes', f'the model does not take {size_name(size)}: '
                 f'{describe_error(error)}', 'choose another size') from None
-        found = tuple(heatmaps.shape[:-3:-1])
+        found = size_of(heatmaps)
         if found != wanted:
             raise ConfigError(
                 'input_sizes', f'of {size_name(size)} the model makes a '

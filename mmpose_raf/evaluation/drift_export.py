@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Dict, Iterator, Sequence
 
+from mmpose_raf.sizes import size_name
 from .drift_group import split_seed
 from .drift_result import FORMAT, DriftResult
-from .view import size_name
 
 COLUMNS = ('run', 'seed', 'view', 'input_height', 'input_width', 'capture',
            'upsample', 'kind', 'metric', 'value', 'trained', 'gflops', 'ms')

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.sizes import Size
 from .drift_result import DriftResult
-
-Size = Tuple[int, int]
 
 SEED = re.compile(r'-seed(\d+)$')
 # Metrics of the same heatmaps differ by less between two machines.

@@ -4,13 +4,12 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 from mmpose_raf.errors import ConfigError, describe_error
+from mmpose_raf.sizes import Size
 from .drift_summary import summarise_drift
 from .view import View
-
-Size = Tuple[int, int]
 
 FILE_NAME = 'drift.json'
 GALLERY_NAME = 'drift_gallery.npz'

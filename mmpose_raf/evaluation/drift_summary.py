@@ -1,10 +1,9 @@
 """Resolution drift in a few numbers."""
 
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence
 
 from mmpose_raf.errors import ConfigError
-
-Size = Tuple[int, int]
+from mmpose_raf.sizes import Size
 
 # Last part of the names of MMPose's errors; all others are accuracies.
 ERRORS = ('NME', 'EPE', 'MPJPE', 'P-MPJPE', 'N-MPJPE')

@@ -2,14 +2,12 @@
 
 import re
 import statistics
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence
 
+from mmpose_raf.sizes import Size, size_name
 from .drift_group import DriftGroup, list_ceilings, size_order, spread_of
 from .drift_result import DriftResult, ViewResult
 from .metric_scale import MetricScale
-from .view import size_name
-
-Size = Tuple[int, int]
 
 TRAINED_MARK = '†'
 NOTHING = '–'

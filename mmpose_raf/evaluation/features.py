@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from mmpose_raf.datasets.resized_pipeline import retarget_pipeline
 from mmpose_raf.models.batch_keypoints import gather_keypoints
 from mmpose_raf.models.evaluation_mode import evaluating
+from mmpose_raf.sizes import Size
 
 FIELD = 'val_dataloader.dataset.pipeline'
-Size = Tuple[int, int]
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmpose_raf.sizes import Size
 from .any_size import forward_once
-from .view import Size
 
 
 def count_gflops(model: nn.Module, input_size: Size) -> float:

@@ -9,9 +9,10 @@ from mmengine.evaluator import Evaluator
 from torch import nn
 
 from mmpose_raf.datasets.multi_view_dataset import MultiViewDataset
+from mmpose_raf.sizes import Size
 from .any_size import AnySizePredictor
 from .drift_summary import pick_metric, rule_of, summarise_drift
-from .view import Size, View
+from .view import View
 from .view_evaluator import ViewEvaluator
 
 

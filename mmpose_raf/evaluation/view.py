@@ -1,31 +1,10 @@
 """How a person is shown to the model in one evaluation."""
 
-import re
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence
 
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.models.ladder import is_size
-
-Size = Tuple[int, int]
-
-
-def size_name(size: Size) -> str:
-    """Name of a size (w, h) as in prose, HxW: ``128x96``."""
-    return f'{size[1]}x{size[0]}'
-
-
-def parse_size(text: str, field: str) -> Size:
-    """Read a size written HxW, such as ``128x96``, as (w, h).
-
-    Raises:
-        ConfigError: If it is not written so.
-    """
-    match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
-    if match is None:
-        raise ConfigError(field, f'got {text!r}',
-                          'give height and width as HxW, e.g. 64x48')
-    return int(match[2]), int(match[1])
+from mmpose_raf.sizes import Size, is_size, size_name
 
 
 @dataclass(frozen=True)

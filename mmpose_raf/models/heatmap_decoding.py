@@ -8,6 +8,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmpose_raf.sizes import size_of
 from .codecs import HeatmapCodec, is_udp, resize_codec
 from .constants import constant_like
 
@@ -28,8 +29,8 @@ def decode_at_any_size(decoder: HeatmapCodec, sigma_mode: str,
         list[InstanceData]: ``keypoints`` (1, K, 2) in the input's pixels and
         ``keypoint_scores`` (1, K) of each sample, as numpy arrays.
     """
-    sizes = zip(heatmaps.shape[:-3:-1], decoder.input_size,
-                decoder.heatmap_size)
+    sizes = zip(
+        size_of(heatmaps), decoder.input_size, decoder.heatmap_size)
     input_size = tuple(side * full // heatmap for side, full, heatmap in sizes)
     codec = resize_codec(decoder, input_size, sigma_mode)
     keypoints, scores = decode_heatmaps(codec, heatmaps.detach().float())

@@ -15,7 +15,7 @@ from mmpose_raf.evaluation.drift_tables import (TRAINED_MARK, client_table,
                                                 view_table)
 from mmpose_raf.evaluation.metric_scale import MetricScale, scale_of
 from mmpose_raf.evaluation.training_log import read_training_log
-from mmpose_raf.evaluation.view import size_name
+from mmpose_raf.sizes import size_name
 from .capture_curves import plot_capture_curves
 from .keypoint_map import plot_keypoint_accuracy
 from .pose_gallery import draw_pose_gallery

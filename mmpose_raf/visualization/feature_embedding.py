@@ -1,7 +1,7 @@
 """A map of features, coloured by resolution and by person."""
 
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 from matplotlib import colormaps
@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mmpose_raf.evaluation.feature_clusters import Embedding
-from mmpose_raf.evaluation.view import size_name
+from mmpose_raf.sizes import Size, size_name
 
-Size = Tuple[int, int]
 # Paul Tol's "muted" scheme: ten colours that colour-blind readers tell apart.
 COLOURS = ('#332288', '#CC6677', '#44AA99', '#DDCC77', '#AA4499', '#88CCEE',
            '#117733', '#882255', '#999933', '#BBBBBB')

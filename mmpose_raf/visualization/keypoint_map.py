@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmpose_raf.evaluation.drift_result import DriftResult
-from mmpose_raf.evaluation.view import size_name
+from mmpose_raf.sizes import size_name
 from .line_plot import DPI, plain_text
 
 # More rows than these get no numbers: they would be too small to read.

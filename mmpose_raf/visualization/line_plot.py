@@ -9,9 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmpose_raf.evaluation.metric_scale import MetricScale
-from mmpose_raf.evaluation.view import size_name
-
-Size = Tuple[int, int]
+from mmpose_raf.sizes import Size, size_name
 
 # Okabe and Ito's, without those that are too pale for a line on white and
 # black, which is left to references.

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from mmpose_raf.evaluation.drift_group import size_order
 from mmpose_raf.evaluation.drift_result import DriftResult
 from mmpose_raf.evaluation.metric_scale import scale_of
-from mmpose_raf.evaluation.view import size_name
+from mmpose_raf.sizes import size_name
 from .line_plot import (TITLE_CHARACTERS, WIDTH, line_style, plain_text,
                         save_curves, set_size_axis)
 

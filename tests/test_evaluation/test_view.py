@@ -3,24 +3,9 @@
 import pytest
 
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.evaluation import View, list_views, size_name
-from mmpose_raf.evaluation.view import parse_size
+from mmpose_raf.evaluation import View, list_views
 
 LOW, MID, HIGH = (48, 64), (96, 128), (192, 256)
-
-
-def test_sizes_are_read_as_they_are_written():
-    assert size_name((48, 64)) == '64x48'
-    assert parse_size('64x48', 'field') == (48, 64)
-
-
-@pytest.mark.parametrize('text', [
-    '64', '64x', 'x48', '64x0', '-64x48', '64X48', '64x48x3', '6.4x48', ''
-])
-def test_other_sizes_are_refused(text):
-    with pytest.raises(ConfigError, match='as HxW') as error:
-        parse_size(text, '--input-sizes')
-    assert error.value.field == '--input-sizes'
 
 
 def test_names_and_model_sizes():

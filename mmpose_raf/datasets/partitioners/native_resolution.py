@@ -1,9 +1,10 @@
 from numbers import Real
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 
 from mmpose_raf.registry import PARTITIONERS
+from mmpose_raf.sizes import Size, size_name
 from .annotations import read_box_sizes
 from .base import BasePartitioner, SampleCounts, cut, even_counts
 
@@ -66,7 +67,7 @@ class NativeResolutionPartitioner(BasePartitioner):
         return self._limit(shares, clients)
 
     def _rank_samples(self, box_sizes: np.ndarray,
-                      sizes: Sequence[Tuple[int, int]]) -> np.ndarray:
+                      sizes: Sequence[Size]) -> np.ndarray:
         """Find the input size that each sample belongs to.
 
         Args:
@@ -91,17 +92,16 @@ class NativeResolutionPartitioner(BasePartitioner):
             return shares
         for client, share, count in zip(clients, shares, counts):
             if count > len(share):
-                width, height = client.input_size
                 raise self.error(
                     'samples_per_client',
                     f'it asks for {count} samples for client '
-                    f'{client.name!r} ({height}x{width}), whose share has '
-                    f'{len(share)}', 'ask for fewer')
+                    f'{client.name!r} ({size_name(client.input_size)}), whose '
+                    f'share has {len(share)}', 'ask for fewer')
         return [share[:count] for share, count in zip(shares, counts)]
 
 
 def native_heights(box_sizes: np.ndarray,
-                   input_size: Tuple[int, int],
+                   input_size: Size,
                    padding: float = 1.25) -> np.ndarray:
     """Compute how high the crops of a top-down model are at the source.
 

@@ -1,7 +1,7 @@
 """Top-down pose estimator that trains on the ladder."""
 
 import logging
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterator, List, Optional, Sequence, Union
 
 import torch
 from mmengine.logging import print_log
@@ -85,7 +85,7 @@ class RAFPoseEstimator(TopdownPoseEstimator):
 
     def __init__(self,
                  *,
-                 ladder: Sequence[Tuple[int, int]],
+                 ladder: Sequence[Size],
                  distill: Optional[ConfigType] = dict(
                      type='MultiResolutionDistillLoss'),
                  level_weights: str = 'uniform',
