@@ -81,7 +81,8 @@ class GlobalPositionEncoding(nn.Module):
         """
         sine = sine_cosine_grid(self.channels, tuple(grid),
                                 self.conv.weight.device)
-        return self.conv(sine.to(self.conv.weight.dtype)).flatten(2).mT
+        encoding = self.conv(sine.to(self.conv.weight.dtype))
+        return encoding.flatten(2).transpose(1, 2)
 
 
 class LocalPositionEncoding(nn.Conv2d):
@@ -117,12 +118,12 @@ class LocalPositionEncoding(nn.Conv2d):
         """
         num_heads = value.shape[-1] // self.in_channels
         value_map = F.conv2d(
-            value.mT.unflatten(2, grid),
+            value.transpose(1, 2).unflatten(2, grid),
             self.weight.repeat(num_heads, 1, 1, 1),
             self.bias.repeat(num_heads),
             padding=1,
             groups=value.shape[-1])
-        return value_map.flatten(2).mT
+        return value_map.flatten(2).transpose(1, 2)
 
 
 def resize_position_embedding(embedding: Tensor, source: Tuple[int, int],
@@ -144,8 +145,8 @@ def resize_position_embedding(embedding: Tensor, source: Tuple[int, int],
     num_extra = embedding.shape[1] - source[0] * source[1]
     extra, patches = embedding[:, :num_extra], embedding[:, num_extra:]
     resized = F.interpolate(
-        patches.mT.unflatten(2, tuple(source)).float(),
+        patches.transpose(1, 2).unflatten(2, tuple(source)).float(),
         size=tuple(target),
         mode='bicubic',
-        align_corners=False)
-    return torch.cat((extra, resized.flatten(2).mT.to(extra.dtype)), 1)
+        align_corners=False).flatten(2).transpose(1, 2)
+    return torch.cat((extra, resized.to(extra.dtype)), 1)

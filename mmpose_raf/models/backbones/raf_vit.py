@@ -405,4 +405,4 @@ class RAFViT(BaseModule):
         """Tokens (B, E + H * W, C) as a map (B, C, H, W)."""
         if self.cls_token is not None:
             tokens = tokens[:, 1:] + tokens[:, :1]
-        return tokens.mT.unflatten(2, grid)
+        return tokens.transpose(1, 2).unflatten(2, grid)

@@ -12,6 +12,7 @@ from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor
 
 from mmpose_raf.errors import ConfigError, check_choice
+from mmpose_raf.models.backbones import RAFViT
 from mmpose_raf.models.batch_keypoints import gather_keypoints
 from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.compiled_function import CompiledFunction
@@ -22,6 +23,8 @@ from mmpose_raf.models.ladder import (LEVEL_WEIGHTS, Level,
                                       check_backbone_takes, check_ladder,
                                       levels_of, resample, resize_keypoints,
                                       weigh_levels)
+from mmpose_raf.models.pretrained import (is_pretrained,
+                                          load_pretrained_estimator)
 from mmpose_raf.sizes import Size, size_name, size_of
 
 LEVELS = ('all', 'one')
@@ -73,7 +76,9 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             then serves all rounds, clients and batches of this size, see
             :class:`CompiledFunction`. Not with ``passes='in_turn'``, nor
             with torch before 2.5. Defaults to False.
-        **kwargs: As in ``TopdownPoseEstimator``. ``test_cfg`` may also hold
+        **kwargs: As in ``TopdownPoseEstimator``. ``init_cfg`` may name a
+            file of a ViT for a model with :class:`RAFViT`, see
+            :func:`load_pretrained_estimator`. ``test_cfg`` may also hold
             ``joint_flip`` (bool): whether a flip test takes the images and
             their mirror images through backbone and neck as one batch of
             twice the size, or in MMPose's way, one pass for each. Defaults
@@ -127,6 +132,19 @@ class RAFPoseEstimator(TopdownPoseEstimator):
                     'model.torch_compile',
                     "passes='in_turn' computes gradients within the loss",
                     "use passes='joint', or torch_compile=False")
+
+    def init_weights(self):
+        """Initialise, and load the weights that ``init_cfg`` names."""
+        if self.is_init or not (is_pretrained(self.init_cfg)
+                                and isinstance(self.backbone, RAFViT)):
+            super().init_weights()
+            return
+        # MMEngine would look for a file with the very names of this model.
+        pretrained, self.init_cfg = self.init_cfg, None
+        super().init_weights()
+        self.init_cfg = pretrained
+        load_pretrained_estimator(self, pretrained['checkpoint'],
+                                  pretrained.get('pos_embed_grid'))
 
     @property
     def sigma_mode(self) -> str:

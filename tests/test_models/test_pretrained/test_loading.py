@@ -60,7 +60,7 @@ def mae_weights():
     return weights
 
 
-def estimator(**backbone):
+def estimator(init_cfg=None, **backbone):
     codec = dict(
         type='UDPHeatmap',
         input_size=(96, 128),
@@ -70,6 +70,7 @@ def estimator(**backbone):
         dict(
             type='RAFPoseEstimator',
             ladder=[(96, 128)],
+            init_cfg=init_cfg,
             backbone=dict(type='RAFViT', arch=TINY, **backbone),
             head=dict(
                 type='AnyResolutionHeatmapHead',
@@ -378,9 +379,23 @@ def test_init_weights_of_a_whole_estimator(save, log):
     assert torch.equal(backbone['layers.2.attn.qkv.weight'],
                        weights['blocks.2.attn.qkv.weight'])
     assert torch.equal(backbone['ln1.bias'], weights['norm.bias'])
-    assert any('40 of 48 weights' in m for m in log)
+    assert rows(log)['head.final_layer'] == (0, 0, 2, '')
     # the head has its own initialisation
     assert model.head.final_layer.weight.std() < .01
+
+
+def test_init_cfg_of_the_estimator_loads_the_head_too(save, log):
+    theirs, checkpoint = vitpose_checkpoint((256, 192))
+    model = estimator(init_cfg=save(checkpoint))
+    model.init_weights()
+    for key, value in theirs.head.state_dict().items():
+        assert torch.equal(model.head.state_dict()[key], value), key
+    assert torch.equal(model.backbone.ln1.weight, theirs.backbone.ln1.weight)
+    assert rows(log)['backbone.pos_embed'] == (0, 1, 0, '')
+    with torch.no_grad():
+        model.head.final_layer.bias.fill_(7)
+    model.init_weights()  # once is enough
+    assert (model.head.final_layer.bias == 7).all()
 
 
 def test_the_first_releases_of_vitpose(save):
