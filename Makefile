@@ -2,7 +2,7 @@
 # make test      run all tests, with coverage
 # make install   what both need; `make VENV=... PYTHON=... TORCH=...`
 #
-# Each works alone on a machine with Python 3.10 or 3.11 and pip.
+# Each works alone on a machine with Python 3.10 to 3.14 and pip.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,35 +12,46 @@ TORCH ?= torch==2.13.0
 MMPOSE := mmpose==1.3.2
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q install
 
-.PHONY: demo test fast-test install clean
+.PHONY: demo test fast-test install check-python clean
 
 demo: install
-	$(BIN)/python tools/run_experiments.py configs/experiments/demo.py --jobs 2
+	@$(BIN)/python tools/run_experiments.py configs/experiments/demo.py --jobs 2
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --cov=mmpose_raf --cov-fail-under=90
+	$(BIN)/python -m pytest --cov --cov-fail-under=90
 
 fast-test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow"
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.txt setup.py
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) "setuptools<82"
-	$(PIP) $(TORCH)
-	$(PIP) -r requirements.txt
-	$(PIP) --no-deps $(MMPOSE)
-	$(PIP) --no-deps --no-build-isolation -e .
-	touch $@
+$(VENV)/.installed: requirements.txt setup.py | check-python
+	@echo 'Installing into $(VENV), once; PyTorch takes a few minutes.'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) "setuptools<82"
+	@echo '  $(TORCH)'
+	@$(PIP) $(TORCH)
+	@echo '  requirements.txt'
+	@$(PIP) -r requirements.txt
+	@echo '  $(MMPOSE), mmpose_raf'
+	@$(PIP) --no-deps $(MMPOSE)
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
-	$(PIP) -r requirements-test.txt
+	@echo '  requirements-test.txt'
+	@$(PIP) -r requirements-test.txt
 # References of RAFViT; only their VisionTransformers are imported.
-	$(PIP) --no-deps mmpretrain==1.2.0 "timm>=1.0,<1.1"
-	touch $@
+	@$(PIP) --no-deps mmpretrain==1.2.0 "timm>=1.0,<1.1"
+	@touch $@
+
+# Before anything is downloaded: for others there are no wheels.
+check-python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if \
+	(3, 10) <= v <= (3, 14) else "error: PYTHON: $(PYTHON) is Python %d.%d; \
+	use 3.10 to 3.14, e.g. make PYTHON=python3.12" % v)'
 
 clean:
 	rm -rf $(VENV)
