@@ -6,9 +6,10 @@ import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from mmpose_raf.datasets.people_figure import Figure, sample_figure
-from mmpose_raf.datasets.people_renderer import render_figure
+from mmpose_raf.datasets.people.figure import Figure, sample_figure
+from mmpose_raf.datasets.people.rendering import render_figure
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.sizes import Size
 
 #: Smallest image side in pixels: below it, limbs are thinner than a pixel.
 MIN_IMAGE_SIDE = 32
@@ -84,7 +85,7 @@ class SyntheticPoseDataset(BaseCocoStyleDataset):
     def __init__(self,
                  num_samples: int,
                  seed: int = 0,
-                 image_size: Tuple[int, int] = (576, 768),
+                 image_size: Size = (576, 768),
                  keep_images: bool = False,
                  data_mode: str = 'topdown',
                  metainfo: Optional[dict] = None,
@@ -193,7 +194,7 @@ def _check_at_least(name: str, value: int, minimum: int) -> None:
                           f'give an integer of at least {minimum}')
 
 
-def _check_image_size(image_size: Tuple[int, int]) -> None:
+def _check_image_size(image_size: Size) -> None:
     is_pair = isinstance(image_size, Sequence) and len(image_size) == 2
     if not is_pair or not all(
             isinstance(side, int) and side >= MIN_IMAGE_SIDE

@@ -16,9 +16,9 @@ from mmpose.datasets.transforms import (GenerateTarget, GetBBoxCenterScale,
 from mmpose.evaluation.metrics import CocoMetric, PCKAccuracy
 from torch.utils.data import DataLoader
 
-from mmpose_raf.datasets.people_figure import (KEYPOINTS, draw_part_map,
-                                               sample_figure)
-from mmpose_raf.datasets.people_renderer import draw_scene, render_figure
+from mmpose_raf.datasets.people.figure import draw_part_map, sample_figure
+from mmpose_raf.datasets.people.parts import KEYPOINTS
+from mmpose_raf.datasets.people.rendering import draw_scene, render_figure
 from mmpose_raf.datasets.synthetic_people import SyntheticPoseDataset
 from mmpose_raf.errors import ConfigError
 
