@@ -35,7 +35,7 @@ train_dataloader = dict(
         metainfo=metainfo,
         ann_file='annotations/train.json',
         data_prefix=dict(img='images/'),
-        indices=list(range(num_train)),
+        indices=num_train,
         pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=1,

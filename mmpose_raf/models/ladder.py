@@ -89,6 +89,27 @@ def levels_of(ladder: Sequence[Size],
     return sorted(levels, reverse=True)
 
 
+def fit_size(size: Size, ladder: Sequence[Size]) -> Size:
+    """Size within a ladder's range at which an input is predicted.
+
+    Args:
+        size (tuple[int, int]): Size (w, h) of the input.
+        ladder (list[tuple[int, int]]): Sizes (w, h) of the training, from
+            high to low.
+
+    Returns:
+        tuple[int, int]: The lowest level for an input that is smaller, the
+        highest for one that is larger, if they have its aspect ratio: people
+        are enlarged or reduced, not stretched. Else the size as it is.
+    """
+    width, height = size
+    for level, is_beyond in ((ladder[-1], height < ladder[-1][1]),
+                             (ladder[0], height > ladder[0][1])):
+        if is_beyond and width * level[1] == height * level[0]:
+            return level
+    return size
+
+
 def weigh_levels(levels: Sequence[Size], rule: str) -> List[float]:
     """Weights of the levels' losses, which add up to 1.
 

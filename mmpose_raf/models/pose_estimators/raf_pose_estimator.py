@@ -5,8 +5,6 @@ from typing import Iterator, List, Optional, Sequence, Union
 
 import torch
 from mmengine.logging import print_log
-from mmpose.models.heads import HeatmapHead
-from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.utils.typing import ConfigType, SampleList
 from torch import Tensor
@@ -14,25 +12,25 @@ from torch import Tensor
 from mmpose_raf.errors import ConfigError, check_choice
 from mmpose_raf.models.backbones import RAFViT
 from mmpose_raf.models.batch_keypoints import gather_keypoints
-from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
+from mmpose_raf.models.codecs import resize_codec
 from mmpose_raf.models.compiled_function import CompiledFunction
 from mmpose_raf.models.early_backward import EarlyBackward
 from mmpose_raf.models.heatmap_accuracy import heatmap_accuracy
 from mmpose_raf.models.heatmap_targets import encode_batch
-from mmpose_raf.models.ladder import (LEVEL_WEIGHTS, Level,
-                                      check_backbone_takes, check_ladder,
-                                      levels_of, resample, resize_keypoints,
+from mmpose_raf.models.ladder import (LEVEL_WEIGHTS, Level, levels_of,
+                                      resample, resize_keypoints,
                                       weigh_levels)
 from mmpose_raf.models.pretrained import (is_pretrained,
                                           load_pretrained_estimator)
 from mmpose_raf.sizes import Size, size_name, size_of
+from .ladder_prediction import LadderPrediction
 
 LEVELS = ('all', 'one')
 PASSES = ('joint', 'in_turn')
 
 
 @MODELS.register_module()
-class RAFPoseEstimator(TopdownPoseEstimator):
+class RAFPoseEstimator(LadderPrediction):
     """Resolution-adaptive training of a top-down pose estimator.
 
     A batch is trained at its own (the client's native) size and at all lower
@@ -40,9 +38,8 @@ class RAFPoseEstimator(TopdownPoseEstimator):
     2507.23461): L = sum_l w_l (task_l + alpha kd_l), where the weights w_l
     add up to 1. The task loss is the head's loss module; targets of all
     levels are made on the device from the keypoints, which the pipeline must
-    pack: ``PackPoseInputs(pack_transformed=True)``. Predictions are the
-    parent's. Backbone and neck may be any of MMPose, the head any
-    ``HeatmapHead``.
+    pack: ``PackPoseInputs(pack_transformed=True)``. Backbone and neck may be
+    any of MMPose, the head any ``HeatmapHead``.
 
     Args:
         ladder (list[tuple[int, int]]): Input sizes (w, h) in pixels, e.g.
@@ -76,13 +73,9 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             then serves all rounds, clients and batches of this size, see
             :class:`CompiledFunction`. Not with ``passes='in_turn'``, nor
             with torch before 2.5. Defaults to False.
-        **kwargs: As in ``TopdownPoseEstimator``. ``init_cfg`` may name a
+        **kwargs: As in :class:`LadderPrediction`. ``init_cfg`` may name a
             file of a ViT for a model with :class:`RAFViT`, see
-            :func:`load_pretrained_estimator`. ``test_cfg`` may also hold
-            ``joint_flip`` (bool): whether a flip test takes the images and
-            their mirror images through backbone and neck as one batch of
-            twice the size, or in MMPose's way, one pass for each. Defaults
-            to False: on a CPU two passes are faster.
+            :func:`load_pretrained_estimator`.
 
     Raises:
         ConfigError: If ladder, head or codec do not fit.
@@ -99,8 +92,7 @@ class RAFPoseEstimator(TopdownPoseEstimator):
                  passes: str = 'joint',
                  torch_compile: Union[bool, dict] = False,
                  **kwargs):
-        super().__init__(**kwargs)
-        self.ladder = check_ladder(ladder, 'model.ladder')
+        super().__init__(ladder=ladder, **kwargs)
         self.level_weights = check_choice(level_weights, LEVEL_WEIGHTS,
                                           'model.level_weights')
         self.upward = upward
@@ -110,16 +102,6 @@ class RAFPoseEstimator(TopdownPoseEstimator):
             raise ConfigError('model.distill',
                               'one level of a batch has no teacher',
                               "use distill=None, or levels='all'")
-        if not isinstance(self.head, HeatmapHead):
-            raise ConfigError(
-                'model.head', 'RAFPoseEstimator distils heatmaps',
-                'use HeatmapHead or AnyResolutionHeatmapHead')
-        self.codec = check_codec(self.head.decoder, 'model.head.decoder')
-        self.use_udp = is_udp(self.codec)
-        # Codec and backbone refuse a level now, not in mid-training.
-        for size in self.ladder:
-            resize_codec(self.codec, size, 'pixel')
-            check_backbone_takes(self.backbone, size, 'model.ladder')
         self.distill_loss = MODELS.build(distill) if distill else None
         self._tells_passes = passes == 'joint' and not self.takes_levels
         self.compiled_losses = None
@@ -262,33 +244,3 @@ class RAFPoseEstimator(TopdownPoseEstimator):
                 yield self.neck(features) if self.with_neck else features
         else:
             yield from map(self.extract_feat, images)
-
-    def predict(self, inputs: Tensor, data_samples: SampleList) -> SampleList:
-        """Predict keypoints, the flip test as one batch if ``joint_flip``.
-
-        Args:
-            inputs (Tensor): Images in shape (B, 3, H, W).
-            data_samples (list[:obj:`PoseDataSample`]): The samples, with the
-                crop's place in the photograph.
-
-        Returns:
-            list[:obj:`PoseDataSample`]: The same samples with predictions,
-            see ``TopdownPoseEstimator``.
-        """
-        is_joint = self.test_cfg.get('flip_test', False) and self.test_cfg.get(
-            'joint_flip', False)
-        if not is_joint:
-            return super().predict(inputs, data_samples)
-        features = self.extract_feat(torch.cat((inputs, inputs.flip(-1))))
-        found = self.head.predict(
-            _halve(features), data_samples, test_cfg=self.test_cfg)
-        instances, fields = found if isinstance(found, tuple) else (found,
-                                                                    None)
-        return self.add_pred_to_datasample(instances, fields, data_samples)
-
-
-def _halve(features: Union[Tensor, Sequence[Tensor]]) -> list:
-    """Features of the first and of the second half of a batch."""
-    if isinstance(features, Tensor):
-        return list(features.chunk(2))
-    return list(zip(*(maps.chunk(2) for maps in features)))
