@@ -39,7 +39,13 @@ def set_data(cfg):
     if kind == 'SyntheticPoseDataset':
         train.num_samples, val.num_samples = 9, 4
         return
-    if kind == 'CocoDataset':
+    if kind == 'CocoDataset' and 'metainfo' in train:
+        root = shared_data('lsp')
+        for dataset in (train, val):
+            dataset.metainfo = dict(from_file=str(root / 'metainfo.py'))
+        hook_config(cfg).partitioner.samples_per_client = 3
+        train.indices, val.indices = 9, [4000, 4001, 4002, 4003]
+    elif kind == 'CocoDataset':
         root = shared_data('coco_mini')
         val.pop('bbox_file', None)
         cfg.val_evaluator = dict(type='CocoMetric')
