@@ -2,7 +2,7 @@
 
 Importing the package closes the gaps between OpenMMLab's last releases and
 today's libraries (:mod:`mmpose_raf_compat`), makes MMEngine's checkpoints safe
-to read (:mod:`mmpose_raf.safe_checkpoint`) and registers every component, so
+(:mod:`mmpose_raf.checkpoints`) and registers every component, so
 ``custom_imports = dict(imports=['mmpose_raf'])`` is all that a config needs.
 """
 
@@ -13,9 +13,9 @@ from mmpose_raf.version import __version__
 # components.
 mmpose_raf_compat.close_gaps()
 
-from mmpose_raf import safe_checkpoint  # noqa: E402
+from mmpose_raf import checkpoints  # noqa: E402
 
-safe_checkpoint.install()
+checkpoints.install()
 
 from mmpose_raf import datasets, engine, models  # noqa: E402
 

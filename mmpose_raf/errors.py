@@ -19,6 +19,7 @@ class ConfigError(ValueError):
     def __init__(self, field: str, problem: str, fix: str):
         super().__init__(f'{field}: {problem}; {fix}')
         self.field = field
+        self.problem = problem
 
 
 def describe_error(error: Exception) -> str:

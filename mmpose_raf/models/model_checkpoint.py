@@ -1,12 +1,13 @@
 """Checkpoints that must fit a model, to the last weight."""
 
 from pathlib import Path
-from typing import Sequence, Union
+from typing import Union
 
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
-from mmpose_raf.errors import ConfigError, describe_error
+from mmpose_raf.checkpoints.fitting import load_fitting, weights_of
+from mmpose_raf.errors import ConfigError
 
 
 def load_weights(model: nn.Module,
@@ -32,29 +33,12 @@ def load_weights(model: nn.Module,
         raise ConfigError(field, f'no such file: {path}', 'give its path')
     checkpoint = CheckpointLoader.load_checkpoint(
         str(path), map_location='cpu')
-    state = isinstance(checkpoint, dict) and checkpoint.get(
-        'state_dict', checkpoint)
-    if not state:
-        raise ConfigError(field, f'{path} holds no weights',
-                          'give a checkpoint of this config')
-    state = {key.removeprefix('module.'): state[key] for key in state}
-    try:
-        missing, unexpected = model.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        shapes = [
-            line.strip() for line in str(error).splitlines()
-            if 'size mismatch' in line
-        ]
-        problem = shapes[0].rstrip('.') if shapes else describe_error(error)
-    else:
-        problem = _describe_keys(missing, 'are missing') or _describe_keys(
-            unexpected, 'are not in the model')
-    if problem:
-        raise ConfigError(field, f'{path}: {problem}',
+    weights = {
+        name.removeprefix('module.'): value
+        for name, value in weights_of(checkpoint, str(path)).items()
+    }
+    fit = load_fitting(model, weights)
+    if not fit.is_whole:
+        raise ConfigError(field, f'{path}: {fit.describe()}',
                           'give a checkpoint of this config')
     return checkpoint
-
-
-def _describe_keys(keys: Sequence[str], what: str) -> str:
-    """Tell of keys that do not fit, the first one by name."""
-    return f'{len(keys)} weights {what}, e.g. {keys[0]}' if keys else ''

@@ -29,7 +29,7 @@ def test_closing_again_changes_nothing():
     finders = list(sys.meta_path)
     load = CheckpointLoader.load_checkpoint
     mmpose_raf_compat.close_gaps()
-    mmpose_raf.safe_checkpoint.install()
+    mmpose_raf.checkpoints.install()
     from mmengine.runner import checkpoint
     assert sys.meta_path == finders
     assert CheckpointLoader.load_checkpoint == load

@@ -199,7 +199,7 @@ def assert_refused(tool, monkeypatch, capfd, arguments, field, fragment):
 @pytest.mark.parametrize('backbone, fragment', [
     (dict(num_layers=1), 'are missing, e.g. backbone.layers.1.'),
     (dict(num_layers=3), 'are not in the model, e.g. backbone.layers.2.'),
-    (dict(embed_dims=32), 'size mismatch for backbone.'),
+    (dict(embed_dims=32), 'have another shape, e.g. backbone.'),
 ])
 def test_checkpoint_of_another_architecture(tool, monkeypatch, capfd, folder,
                                             backbone, fragment):
@@ -212,10 +212,11 @@ def test_what_is_no_checkpoint(tool, monkeypatch, capfd, folder):
     assert_refused(tool, monkeypatch, capfd, CALL, 'weights.pth',
                    'cannot be read as a checkpoint')
     torch.save(dict(epoch=3), 'weights.pth')
-    assert_refused(tool, monkeypatch, capfd, CALL, 'checkpoint', 'are missing')
-    torch.save([1, 2], 'weights.pth')
-    assert_refused(tool, monkeypatch, capfd, CALL, 'checkpoint',
+    assert_refused(tool, monkeypatch, capfd, CALL, 'weights.pth',
                    'holds no weights')
+    torch.save([1, 2], 'weights.pth')
+    assert_refused(tool, monkeypatch, capfd, CALL, 'weights.pth',
+                   'holds a list')
 
 
 def test_weights_of_a_wrapped_model(tool, monkeypatch, folder):

@@ -1,35 +1,20 @@
-"""Checkpoints that hold tensors and plain values only.
+"""Checkpoints as tensors and plain values.
 
 Reading a pickle can run any code. PyTorch reads a checkpoint safely
 (``weights_only``) if it holds nothing but tensors and plain values, which
 MMEngine's checkpoints do not keep to: the message hub holds
 :class:`~mmengine.logging.HistoryBuffer`, the dataset's metainfo numpy arrays.
-After :func:`install`, MMEngine writes such objects as plain values, restores
-them when it reads the file, and refuses files that need more.
+Here such objects become plain values, and themselves again.
 """
 
-import contextlib
-import functools
 import logging
-import os
-import pickle
-import re
-import struct
 from collections import OrderedDict, deque
 from pathlib import Path
-from typing import (Any, Callable, Dict, Iterable, Iterator, List, NamedTuple,
-                    Optional, Tuple)
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer, print_log
-from mmengine.runner import checkpoint as mmengine_checkpoint
-from mmengine.runner.checkpoint import CheckpointLoader
-
-from mmpose_raf.errors import ConfigError
-from mmpose_raf_compat.replacing import replace_everywhere
-
-TRUST_VARIABLE = 'MMPOSE_RAF_TRUST_CHECKPOINT'
 
 # A dictionary with this key stands for an object of the kind it names.
 _KIND = '__mmpose_raf__'
@@ -82,46 +67,6 @@ def decode(checkpoint: Any) -> Any:
             damaged encoding may also raise TypeError or LookupError.
     """
     return _Decoder().decode(checkpoint)
-
-
-@functools.lru_cache(maxsize=None)
-def install() -> None:
-    """Make MMEngine write encoded checkpoints, and read nothing unsafe.
-
-    Every checkpoint that MMEngine saves goes through :func:`encode`. Every
-    one that it loads, by whatever scheme, is read with PyTorch's
-    ``weights_only`` and goes through :func:`decode`. Files that need more are
-    refused with a :class:`~mmpose_raf.errors.ConfigError`, unless the
-    environment variable ``MMPOSE_RAF_TRUST_CHECKPOINT`` lists their path
-    (several are separated as in ``PATH``). PyTorch's own
-    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` trusts all files.
-    """
-    save = mmengine_checkpoint.save_checkpoint
-    load = CheckpointLoader.load_checkpoint.__func__
-
-    @functools.wraps(save)
-    def save_encoded(checkpoint, *args, **kwargs):
-        return save(encode(checkpoint), *args, **kwargs)
-
-    @functools.wraps(load)
-    def load_decoded(cls, filename, map_location=None, logger='current'):
-        try:
-            if _is_trusted(filename):
-                checkpoint = _unpickle(filename, map_location, logger)
-            else:
-                with _weights_only():
-                    checkpoint = load(cls, filename, map_location, logger)
-            return decode(checkpoint)
-        except Exception as error:
-            refusal = _explain(filename, error)
-            if refusal is None:
-                raise
-        # Outside of the except clause: the user needs one line, not PyTorch's
-        # advice to give up the safe reading.
-        raise refusal from None
-
-    replace_everywhere(save, save_encoded)
-    CheckpointLoader.load_checkpoint = classmethod(load_decoded)
 
 
 # -- kinds of objects --------------------------------------------------------
@@ -325,92 +270,3 @@ class _Decoder:
         if name not in _KINDS:
             raise ValueError(f'unknown kind of object {name!r}')
         return _KINDS[name].unpack(**decoded)
-
-
-# -- reading -----------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _weights_only() -> Iterator[None]:
-    """Have every ``torch.load`` in here read weights only.
-
-    The environment variable also binds loaders that say
-    ``weights_only=False``, such as PyTorch's for URLs.
-    """
-    if _is_set('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'):
-        yield
-        return
-    name = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
-    previous = os.environ.get(name)
-    os.environ[name] = '1'
-    try:
-        yield
-    finally:
-        if previous is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = previous
-
-
-def _is_set(name: str) -> bool:
-    # The values that PyTorch takes for true.
-    return os.environ.get(name, '').lower() in ('1', 'y', 'yes', 'true')
-
-
-def _is_trusted(filename: str) -> bool:
-    path = os.path.realpath(os.path.expanduser(filename))
-    trusted = os.environ.get(TRUST_VARIABLE, '').split(os.pathsep)
-    return any(path == os.path.realpath(os.path.expanduser(name))
-               for name in trusted)
-
-
-def _unpickle(filename: str, map_location: Any, logger: Any) -> Any:
-    print_log(
-        f'Unpickles {filename}, which {TRUST_VARIABLE} lists', logger=logger)
-    return torch.load(
-        os.path.expanduser(filename),
-        map_location=map_location,
-        weights_only=False)
-
-
-def _explain(filename: str, error: Exception) -> Optional[ConfigError]:
-    """The error to show instead of one raised while reading.
-
-    Returns:
-        ConfigError | None: None if ``error`` has not to do with the content.
-    """
-    pickled = re.search(r'(?:GLOBAL|Unsupported class) ([\w.]+)', str(error))
-    if isinstance(error, pickle.UnpicklingError) and pickled:
-        fix = (f'set {TRUST_VARIABLE}={filename}' if os.path.isfile(
-            os.path.expanduser(filename)) else 'download it, give its path '
-               f'instead and set {TRUST_VARIABLE} to the same path')
-        return ConfigError(
-            filename, f'holds a pickled {pickled[1]}, and reading pickled '
-            'objects can run any code', f'if you trust the file, {fix}')
-    if _tells_damage(filename, error):
-        # PyTorch's advice to switch off the safe reading comes first.
-        text = str(error).split('WeightsUnpickler error:')[-1].strip()
-        reason = ': '.join([type(error).__name__, *text.splitlines()[:1]])
-        return ConfigError(filename,
-                           f'cannot be read as a checkpoint ({reason})',
-                           'copy or download it again, or give another file')
-    return None
-
-
-def _tells_damage(filename: str, error: Exception) -> bool:
-    # PyTorch 2.1 raises this one for a missing device, too.
-    if isinstance(error, pickle.UnpicklingError) and re.search(
-            'Attempting to deserialize object on', str(error)):
-        return False
-    if isinstance(error, (EOFError, pickle.UnpicklingError)):
-        return True
-    if isinstance(error, RuntimeError):
-        # Others tell of a device that is missing or full.
-        return bool(
-            re.search('PytorchStreamReader|corrupt|record size', str(error)))
-    # These are raised over URLs, too, but on the way to the file. An OSError
-    # without a file name comes from seeking past the end.
-    return (os.path.isfile(os.path.expanduser(filename))
-            and isinstance(error, (OSError, LookupError, TypeError, ValueError,
-                                   AssertionError, struct.error))
-            and getattr(error, 'filename', None) is None)
