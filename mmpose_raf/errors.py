@@ -20,6 +20,7 @@ class ConfigError(ValueError):
         super().__init__(f'{field}: {problem}; {fix}')
         self.field = field
         self.problem = problem
+        self.fix = fix
 
 
 def describe_error(error: Exception) -> str:

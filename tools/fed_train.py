@@ -2,7 +2,8 @@
 
 Takes the options of MMPose's ``train.py``, adds the import of ``mmpose_raf``
 to configs that lack it, and refuses a config that cannot work in one line,
-with exit code 2. A run that is already in the work dir is never overwritten.
+with exit code 2. A run that is already in the work dir is never overwritten,
+nor is one that is just training there.
 Under ``torchrun`` with ``--launcher pytorch`` there may be more processes than
 GPUs.
 """
@@ -20,6 +21,7 @@ from mmpose_raf.config_file import read_config
 from mmpose_raf.engine.preflight import check_run
 from mmpose_raf.engine.process_group import process_group
 from mmpose_raf.errors import ConfigError, describe_error
+from mmpose_raf.work_dir_lock import lock_work_dir
 
 
 def stock_train() -> dict:
@@ -50,7 +52,7 @@ def run():
     """Check and train."""
     cfg = load_config(stock_train())
     check_run(cfg)
-    with process_group(cfg):
+    with process_group(cfg), lock_work_dir(cfg.work_dir):
         Runner.from_cfg(cfg).train()
 
 

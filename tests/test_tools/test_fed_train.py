@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import mmpose
@@ -364,3 +365,22 @@ def test_with_the_stock_scripts(tmp_path):
         for name in ('run', 'stock')
     ]
     assert_states_equal(*(dict(run['state_dict']) for run in runs))
+
+
+@pytest.mark.slow
+def test_two_runs_in_one_work_dir(monkeypatch, capfd, folder):
+    """The second is refused while the first trains."""
+    first = subprocess.Popen(
+        [sys.executable, SCRIPT, 'config.py', '--work-dir', 'run'],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        env=dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1'))
+    while not (folder / 'run/.lock').is_file():
+        assert first.poll() is None
+        time.sleep(.05)
+    code = main(monkeypatch, 'config.py', '--work-dir', 'run')
+    assert first.poll() is None
+    assert code == 2
+    line, = capfd.readouterr().err.splitlines()
+    assert line.startswith(f'error: work_dir: process {first.pid} on ')
+    assert first.wait() == 0
