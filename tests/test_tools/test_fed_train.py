@@ -374,6 +374,7 @@ def test_two_runs_in_one_work_dir(monkeypatch, capfd, folder):
         [sys.executable, SCRIPT, 'config.py', '--work-dir', 'run'],
         cwd=folder,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         env=dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1'))
     while not (folder / 'run/.lock').is_file():
         assert first.poll() is None
