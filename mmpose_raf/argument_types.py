@@ -1,0 +1,167 @@
+"""Arguments in a config that are not of the type that is annotated."""
+
+import inspect
+import types
+import typing
+from collections import abc
+from typing import Any, Dict, Optional, Tuple
+
+import mmengine.registry
+from mmengine.registry import Registry
+from mmpose.registry import KEYPOINT_CODECS
+
+_UNIONS = (typing.Union, types.UnionType)
+_LIST = (list, tuple)
+# Values that an annotation can speak of, and what each annotation takes.
+_PLAIN = (type(None), bool, int, float, str, list, tuple, dict)
+_TAKEN = {
+    float: (float, int),
+    int: (int, ),
+    bool: (bool, ),
+    str: (str, ),
+    type(None): (type(None), ),
+    dict: (dict, ),
+    list: _LIST,
+    tuple: _LIST,
+    abc.Sequence: _LIST,
+}
+_ALSO_TAKEN = {float: (bool, ), int: (float, bool), bool: (int, )}
+_NAMES = {
+    float: 'a number',
+    int: 'an integer',
+    bool: 'True or False',
+    str: 'a string',
+    type(None): 'None',
+    dict: 'a dict'
+}
+
+Wrong = Tuple[str, str, str]
+
+
+def find_wrong_type(registry: Registry, config: dict,
+                    field: str) -> Optional[Wrong]:
+    """Look for the first argument whose type cannot be right.
+
+    Asked are the annotations of the constructor, and those of the parts that
+    the config holds. Only annotations of numbers, strings, booleans, None and
+    lists of them can tell; a list is as good as a tuple. Those of other
+    libraries are taken less strictly: there None goes everywhere, and
+    numbers and booleans go for each other.
+
+    Args:
+        registry (Registry): Where the config's type is looked up.
+        config (dict): Config of a part.
+        field (str): Where it stands.
+
+    Returns:
+        tuple[str, str, str] | None: Field, problem and fix for a
+        :class:`~mmpose_raf.errors.ConfigError`; None if all can be right.
+    """
+    built = _class_of(registry, config)
+    hints = _hints_of(built) if built is not None else {}
+    is_own = getattr(built, '__module__', '').startswith('mmpose_raf.')
+    for name, value in config.items():
+        place = f'{field}.{name}'
+        hint = hints.get(name, Any)
+        if name != 'type' and not _fits(value, hint, is_own):
+            return place, f'got {value!r}', f'give {_describe(hint)}'
+        wrong = _find_in(registry, value, place)
+        if wrong:
+            return wrong
+    return None
+
+
+def _find_in(registry: Registry, value: Any, place: str) -> Optional[Wrong]:
+    if isinstance(value, dict):
+        return find_wrong_type(registry, value, place)
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            wrong = _find_in(registry, item, f'{place}[{index}]')
+            if wrong:
+                return wrong
+    return None
+
+
+def _class_of(registry: Registry, config: dict) -> Any:
+    """What a config builds, if its type says so beyond doubt."""
+    kind = config.get('type')
+    if not isinstance(kind, str):
+        return kind if callable(kind) else None
+    found = registry.get(kind)
+    if found is not None:
+        return found
+    candidates = {
+        other.get(kind)
+        for other in (*vars(mmengine.registry).values(), KEYPOINT_CODECS)
+        if isinstance(other, Registry)
+    } - {None}
+    return candidates.pop() if len(candidates) == 1 else None
+
+
+def _hints_of(built: Any) -> Dict[str, Any]:
+    """Annotations of the arguments that a constructor names.
+
+    Further ones, of base classes, are asked for too where it passes them on.
+    """
+    classes = built.__mro__ if inspect.isclass(built) else ()
+    hints: Dict[str, Any] = {}
+    for function in [cls.__dict__.get('__init__')
+                     for cls in classes] or [built]:
+        if function is None or not inspect.isfunction(function):
+            continue
+        try:
+            own = typing.get_type_hints(function)
+            parameters = inspect.signature(function).parameters
+        except (NameError, TypeError):  # of names that are not there
+            return hints
+        for name, parameter in parameters.items():
+            if parameter.kind not in (parameter.VAR_KEYWORD,
+                                      parameter.VAR_POSITIONAL):
+                hint = own.get(name, Any)
+                if parameter.default is None:
+                    hint = Optional[hint]
+                hints.setdefault(name, hint)
+        if not any(parameter.kind == parameter.VAR_KEYWORD
+                   for parameter in parameters.values()):
+            break
+    return hints
+
+
+def _fits(value: Any, hint: Any, strict: bool) -> bool:
+    """Whether a value can be meant by an annotation."""
+    origin = typing.get_origin(hint) or hint
+    if origin in _UNIONS:
+        return any(
+            _fits(value, option, strict) for option in typing.get_args(hint))
+    if not isinstance(value, _PLAIN) or origin not in _TAKEN:
+        return True
+    if value is None and not strict:
+        return True
+    taken = _TAKEN[origin] + (() if strict else _ALSO_TAKEN.get(origin, ()))
+    # Not isinstance alone: True is an int.
+    if type(value) not in taken and (isinstance(value, bool)
+                                     or not isinstance(value, taken)):
+        return False
+    if isinstance(value, (list, tuple)):
+        return _items_fit(value, typing.get_args(hint), strict)
+    return True
+
+
+def _items_fit(values: Any, hints: Tuple[Any, ...], strict: bool) -> bool:
+    hints = tuple(hint for hint in hints if hint is not Ellipsis)
+    if len(hints) > 1:  # Tuple[int, str]
+        return len(hints) == len(values) and all(
+            _fits(value, hint, strict) for value, hint in zip(values, hints))
+    return all(
+        _fits(value, hint, strict) for value in values for hint in hints)
+
+
+def _describe(hint: Any) -> str:
+    """An annotation in words."""
+    origin = typing.get_origin(hint) or hint
+    if origin in _UNIONS:
+        return ' or '.join(map(_describe, typing.get_args(hint)))
+    if _TAKEN.get(origin) == _LIST:
+        items = [x for x in typing.get_args(hint) if x is not Ellipsis]
+        return f'a list ({", ".join(map(_describe, items))})'
+    return _NAMES.get(origin, getattr(hint, '__name__', str(hint)))

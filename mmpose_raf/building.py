@@ -1,0 +1,129 @@
+"""Parts that are built from a config, and what they say about it."""
+
+import re
+from typing import Any, Iterator, Optional, Tuple
+
+from mmengine.registry import Registry
+from mmengine.registry.build_functions import build_from_cfg
+
+from mmpose_raf.argument_types import find_wrong_type
+from mmpose_raf.errors import ConfigError, describe_error
+
+# What constructors raise over their arguments, torch's with RuntimeError.
+_COMPLAINTS = (ArithmeticError, AssertionError, AttributeError, LookupError,
+               RuntimeError, TypeError, ValueError)
+_SEE = 'see its documentation'
+
+
+def build(registry: Registry, config: dict, field: str, **arguments) -> Any:
+    """Build a part, and tell what is wrong with its config in one line.
+
+    The line names the innermost config at fault by its path: that of a head's
+    loss is ``model.head.loss``. The constructor's own error is the cause of
+    the one raised, for a traceback.
+
+    Args:
+        registry (Registry): Where its type is looked up first.
+        config (dict): Its config; not changed.
+        field (str): Where it stands, e.g. ``model``.
+        **arguments: Further arguments of the constructor, which the config
+            may not name.
+
+    Raises:
+        ConfigError: If the config is none, its type is unknown, or the
+            constructor of it, or of a part in it, refuses an argument.
+    """
+    _check_type(registry, config, field)
+    wrong = find_wrong_type(registry, config, field)
+    if wrong is not None:
+        raise ConfigError(*wrong)
+    try:
+        return registry.build(config, default_args=arguments or None)
+    except ConfigError:
+        raise
+    except _COMPLAINTS as error:
+        culprit = _find_culprit(error, config)
+        place = field + _path_of(culprit, config)
+        raise _explain(error, culprit, place) from error
+
+
+def _check_type(registry: Registry, config: Any, field: str):
+    kind = config.get('type') if isinstance(config, dict) else None
+    if isinstance(kind, str):
+        kind = registry.get(kind)
+    if not callable(kind):
+        known = sorted(registry.module_dict)
+        raise ConfigError(
+            field, f'got {_short(config)}', 'use a dict with ' +
+            (f'one of the types {", ".join(known)}'
+             if 0 < len(known) < 30 else f'a known type of {registry.name}'))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'
+
+
+def _find_culprit(error: BaseException, config: dict) -> Any:
+    """What stands in the config for the innermost part that was being built.
+
+    Args:
+        error (Exception): What was raised on the way.
+        config (dict): That of the outermost part.
+    """
+    culprit = config
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code is build_from_cfg.__code__:
+            built = step.tb_frame.f_locals['cfg']
+            if _path_of(built, config) is not None:
+                culprit = built
+        step = step.tb_next
+    return culprit
+
+
+def _path_of(part: Any, config: Any) -> Optional[str]:
+    """Where a part stands in a config, e.g. ``.head.loss``."""
+    if part is config or part == config:
+        return ''
+    for step, value in _steps(config):
+        path = _path_of(part, value)
+        if path is not None:
+            return step + path
+    return None
+
+
+def _steps(config: Any) -> Iterator[Tuple[str, Any]]:
+    if isinstance(config, dict):
+        for key, value in config.items():
+            yield f'.{key}', value
+    elif isinstance(config, (list, tuple)):
+        for index, value in enumerate(config):
+            yield f'[{index}]', value
+
+
+def _explain(error: Exception, config: Any, field: str) -> ConfigError:
+    """What a constructor has said, with the argument it is about."""
+    if not isinstance(config, dict) or 'type' not in config:
+        return ConfigError(field, f'got {_short(config)}',
+                           'use a dict with a type')
+    text = describe_error(error)
+    name = str(config.get('type'))
+    unexpected = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    if unexpected and unexpected[1] in config:
+        return ConfigError(f'{field}.{unexpected[1]}',
+                           f'{name} has no such argument', _SEE)
+    missing = re.search(r'missing \d+ required .*?argument.*?: (.*)',
+                        str(error))
+    if missing:
+        return ConfigError(field, f'{name} needs {missing[1]}', 'add it')
+    if 'is not in the' in text and 'registry' in text:
+        return ConfigError(f'{field}.type', f'{name} is not known',
+                           'mend the name, or import what registers it')
+    if isinstance(error, (ValueError, AssertionError)) and str(error):
+        text = ' '.join(str(error).split())
+        # Those that check their arguments begin with the argument's name.
+        first = re.match(r'["\'`]?(\w+)', text)
+        if first and first[1] in config:
+            field = f'{field}.{first[1]}'
+    return ConfigError(field, text, _SEE)
