@@ -35,7 +35,7 @@ from mmpose_raf.errors import ConfigError
 KEEPING = dict(
     moments=dict(optimizer_state='keep'),
     updates=dict(optimizer_state='reset'),
-    nothing=dict(optimizer_state='reset', update_cosines=False))
+    nothing=dict(optimizer_state='reset', keep_updates=False))
 
 
 class RoundTimes(Hook):

@@ -2,7 +2,7 @@
 
 The same federation is trained by one process; by several that share every
 batch (MMEngine's way, ``parallel='batches'``), each a part of it; and by
-several that share out the clients (``parallel='clients'``). All use the same
+several that share out the clients (``execution=dict(parallel='clients')``). All use the same
 cores, or the same GPUs.
 The clients' sizes are those of the ladder, in turn, unless ``--one-size``.
 
@@ -71,7 +71,7 @@ def train(rank: int, options: argparse.Namespace, amp: str,
         rounds=options.rounds,
         num_workers=options.workers,
         amp=amp,
-        state_device='model',
+        execution=dict(state_device='model'),
         parallel=parallel)
     if options.one_size:
         for client in cfg.custom_hooks[0].clients:

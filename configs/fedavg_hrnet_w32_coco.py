@@ -5,17 +5,14 @@ _base_ = [
 ]
 
 custom_imports = dict(imports=['mmpose_raf'], allow_failed_imports=False)
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        # HRNet wants multiples of 32.
-        clients=[
-            dict(name='high', input_size=(288, 384)),
-            dict(name='mid', input_size=(192, 256)),
-            dict(name='low', input_size=(96, 128))
-        ])
-]
+custom_hooks = [dict(type='SyncBuffersHook'), dict(type='FederatedHook')]
+federation = dict(
+    # HRNet wants multiples of 32.
+    clients=[
+        dict(name='high', input_size=(288, 384)),
+        dict(name='mid', input_size=(192, 256)),
+        dict(name='low', input_size=(96, 128))
+    ])
 # Ground-truth boxes, as in the other configs.
 val_dataloader = dict(dataset=dict(bbox_file=None))
 test_dataloader = val_dataloader

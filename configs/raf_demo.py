@@ -5,9 +5,6 @@ _base_ = ['_base_/synthetic.py', '_base_/small_raf.py']
 train_cfg = dict(by_epoch=True, max_epochs=24, val_interval=4)
 custom_hooks = [
     dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        partitioner=dict(type='RandomPartitioner')),
+    dict(type='FederatedHook'),
     dict(type='FeatureMovementHook')
 ]

@@ -4,10 +4,4 @@ _base_ = ['_base_/lsp.py', '_base_/small_raf.py']
 model = dict(head=dict(out_channels=14))
 
 train_cfg = dict(by_epoch=True, max_epochs=40, val_interval=40)
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        partitioner=dict(type='RandomPartitioner', samples_per_client=600))
-]
+federation = dict(partitioner=dict(samples_per_client=600))

@@ -17,16 +17,13 @@ model = dict(
             input_size=(128, 128), heatmap_size=(32, 32), sigma=1.5)))
 
 train_cfg = dict(by_epoch=True, max_epochs=60, val_interval=5)
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients=[
-            dict(name=name, input_size=size)
-            for name, size in zip(('high', 'mid', 'low'), ladder)
-        ],
-        partitioner=dict(type='NativeResolutionPartitioner'),
-        # Three clients fit beside the model: nothing waits for the host.
-        state_device='model')
-]
+custom_hooks = [dict(type='SyncBuffersHook'), dict(type='FederatedHook')]
+federation = dict(
+    clients=[
+        dict(name=name, input_size=size)
+        for name, size in zip(('high', 'mid', 'low'), ladder)
+    ],
+    partitioner=dict(type='NativeResolutionPartitioner'),
+    # Three clients fit beside the model: nothing waits for the host.
+    execution=dict(state_device='model'))
 default_hooks = dict(checkpoint=dict(save_best='NME', rule='less'))

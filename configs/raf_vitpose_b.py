@@ -1,21 +1,11 @@
 # RAF on COCO: ViTPose-B, three clients that hold a third of the persons each,
 # at 256x192, 192x144 and 128x96 (HxW).
 _base_ = [
-    '_base_/default_runtime.py', '_base_/coco.py', '_base_/raf_vitpose.py',
-    '_base_/raf_schedule.py', '_base_/three_clients.py'
+    '_base_/coco.py', '_base_/raf_vitpose.py', '_base_/raf_schedule.py',
+    '_base_/three_clients.py'
 ]
 
 # From scratch. For MAE weights, as in the paper, or any other plain ViT-B/16
 # of MMPose, mmpretrain, timm or transformers (.pth, .bin, .safetensors):
 # model.backbone.init_cfg = dict(type='Pretrained', checkpoint='path or URL')
-
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        partitioner=dict(type='RandomPartitioner'),
-        # Three clients fit beside the model: nothing waits for the host.
-        state_device='model')
-]
 default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))

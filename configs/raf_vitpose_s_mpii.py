@@ -1,7 +1,7 @@
 # The paper's main setting: MPII, ViT-S, three clients of 4,000 persons each.
 _base_ = [
-    '_base_/default_runtime.py', '_base_/mpii.py', '_base_/paper_losses.py',
-    '_base_/raf_schedule.py', '_base_/three_clients.py'
+    '_base_/mpii.py', '_base_/paper_losses.py', '_base_/raf_schedule.py',
+    '_base_/three_clients.py'
 ]
 
 model = dict(
@@ -9,13 +9,5 @@ model = dict(
     head=dict(in_channels=384, out_channels=16))
 optim_wrapper = dict(optimizer=dict(lr=2.5e-4))
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        partitioner=dict(type='RandomPartitioner', samples_per_client=4000),
-        # Three clients fit beside the model: nothing waits for the host.
-        state_device='model')
-]
+federation = dict(partitioner=dict(samples_per_client=4000))
 default_hooks = dict(checkpoint=dict(save_best='PCK', rule='greater'))

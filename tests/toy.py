@@ -20,7 +20,6 @@ from mmengine.runner import Runner
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 
 import mmpose_raf  # noqa: F401  registers everything
-from mmpose_raf.engine import FederatedHook
 
 METAINFO = dict(dataset_name='toy',
                 paper_info=dict(),
@@ -237,7 +236,7 @@ def toy_config(work_dir,
                param_scheduler=None,
                hooks=(),
                val=False,
-               model_seed=0,
+               seed=0,
                **federation):
     """Config of a federated run that takes a fraction of a second a round.
 
@@ -246,7 +245,7 @@ def toy_config(work_dir,
         clients (tuple): Names of ``SIZES``, or configs of clients.
         hooks (tuple): Custom hooks beside the federation.
         val (bool): Whether it is validated after each round.
-        model_seed (int): MMEngine's seed, of the first weights.
+        seed (int): Seed of the first weights and of the federation.
         **federation: Further arguments of ``FederatedHook``.
     """
     if all(isinstance(client, str) for client in clients):
@@ -260,7 +259,7 @@ def toy_config(work_dir,
         experiment_name=f'toy_{os.getpid()}_{next(_numbers)}',
         work_dir=str(work_dir),
         log_level='INFO',
-        randomness=dict(seed=model_seed),
+        randomness=dict(seed=seed),
         env_cfg=dict(dist_cfg=dict(backend='gloo')),
         visualizer=dict(type='Visualizer',
                         vis_backends=[dict(type='LocalVisBackend')]),
@@ -314,10 +313,15 @@ def run(cfg, device='cpu', **options):
     return runner
 
 
-def hook_of(runner, cls=FederatedHook):
+def hook_of(runner, cls):
     """The one hook of a class that a runner has."""
     hook, = [hook for hook in runner.hooks if isinstance(hook, cls)]
     return hook
+
+
+def client_states(runner):
+    """What each client of a federation keeps, as plain values."""
+    return [state.state_dict() for state in runner.train_loop.states]
 
 
 def assert_states_equal(first, second):

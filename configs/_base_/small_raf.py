@@ -3,10 +3,13 @@
 _base_ = ['default_runtime.py', 'raf_vitpose.py', 'cosine_schedule.py']
 
 ladder = [(96, 128), (72, 96), (48, 64)]
-clients = [
-    dict(name=name, input_size=size)
-    for name, size in zip(('high', 'mid', 'low'), ladder)
-]
+federation = dict(
+    clients=[
+        dict(name=name, input_size=size)
+        for name, size in zip(('high', 'mid', 'low'), ladder)
+    ],
+    partitioner=dict(type='RandomPartitioner'))
+custom_hooks = [dict(type='SyncBuffersHook'), dict(type='FederatedHook')]
 
 model = dict(
     ladder=ladder,

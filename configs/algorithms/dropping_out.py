@@ -2,10 +2,5 @@
 # in its own hours.
 _base_ = '../raf_demo.py'
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        availability=dict(high=0.7, low=[(1, 4), (9, 24)]))
-]
+federation = dict(
+    participation=dict(presence=dict(high=0.7, low=[(1, 4), (9, 24)])))

@@ -1,10 +1,4 @@
 # FedAdagrad: Adagrad on the server, on the mean update.
 _base_ = '../raf_demo.py'
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        aggregator=dict(type='FedAdagrad', server_lr=0.01))
-]
+federation = dict(aggregator=dict(type='FedAdagrad', server_lr=0.01))

@@ -8,11 +8,6 @@ clients = [
     dict(name='low', input_size=(48, 64), samples_per_second=200.)
 ]
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients=clients,
-        asynchronous=True,
-        aggregator=dict(type='StalenessAware', iota=0.1))
-]
+federation = dict(
+    clients=clients,
+    aggregator=dict(type='StalenessAware', iota=0.1))

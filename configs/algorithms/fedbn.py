@@ -2,10 +2,4 @@
 # writes the model of one.
 _base_ = '../raf_demo.py'
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        local_params='norm')
-]
+federation = dict(local_params='norm')

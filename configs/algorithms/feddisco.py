@@ -1,14 +1,9 @@
 # FedDisco: clients whose resolutions are far from those of all count less.
 _base_ = '../raf_demo.py'
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        aggregator=dict(
-            type='DiscrepancyAware',
-            distribution='resolution',
-            a=0.1,
-            target='mean'))
-]
+federation = dict(
+    aggregator=dict(
+        type='DiscrepancyAware',
+        distribution='resolution',
+        a=0.1,
+        target='mean'))

@@ -1,11 +1,6 @@
 # Loss-aware weights, from FedVSR: clients of low loss count more at first.
 _base_ = '../raf_demo.py'
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        aggregator=dict(
-            type='LossAware', num_rounds={{_base_.train_cfg.max_epochs}}))
-]
+federation = dict(
+    aggregator=dict(
+        type='LossAware', num_rounds={{_base_.train_cfg.max_epochs}}))

@@ -7,10 +7,6 @@ clients = [
                                    (48, 64)])
 ]
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients=clients,
-        aggregator=dict(type='Krum', num_broken=1))
-]
+federation = dict(
+    clients=clients,
+    aggregator=dict(type='Krum', num_broken=1))

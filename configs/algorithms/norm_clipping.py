@@ -2,10 +2,4 @@
 # moves by 8 in an early round and by less than 1 in a late one.
 _base_ = '../raf_demo.py'
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        aggregator=dict(type='NormClipping', max_norm=2))
-]
+federation = dict(aggregator=dict(type='NormClipping', max_norm=2))

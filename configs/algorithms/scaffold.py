@@ -2,10 +2,4 @@
 # for SGD; with AdamW, which a ViT needs, it is a heuristic.
 _base_ = '../raf_demo.py'
 
-custom_hooks = [
-    dict(type='SyncBuffersHook'),
-    dict(
-        type='FederatedHook',
-        clients={{_base_.clients}},
-        local_objective=dict(type='SCAFFOLD'))
-]
+federation = dict(local_objective=dict(type='SCAFFOLD'))

@@ -8,7 +8,8 @@ from torch.utils.data import Sampler
 
 from .client import Client
 from .federated_dataset import SampleKey
-from .participation import BaseParticipation, Visit
+from .schedule import Schedule, Visit
+from .seeding import Stream, draw_from
 
 
 class ClientBatchSampler(Sampler):
@@ -16,8 +17,8 @@ class ClientBatchSampler(Sampler):
 
     One data loader with one worker pool thus serves the whole round, and
     prefetching runs across the border between two clients. Order and
-    augmentation depend on (seed, round, client, local epoch) alone, where
-    the epochs count on if a client trains again in the same round.
+    augmentation depend on (seed, client, number of its training, local epoch)
+    alone.
 
     Args:
         clients (list[Client]): The clients. Batches of one that has several
@@ -25,7 +26,7 @@ class ClientBatchSampler(Sampler):
         indices (list[np.ndarray]): The samples that each client holds.
         batch_size (int): Samples in a batch (on each rank).
         local_epochs (int): Passes of a participant over its samples.
-        participation (BaseParticipation): Who trains in which round.
+        schedule (Schedule): Who trains in which round.
         seed (int): Seed of order and augmentation.
         drop_last (bool): Whether an incomplete last batch is left out.
         rank (int): Rank of this process. Defaults to 0.
@@ -41,7 +42,7 @@ class ClientBatchSampler(Sampler):
                  indices: Sequence[np.ndarray],
                  batch_size: int,
                  local_epochs: int,
-                 participation: BaseParticipation,
+                 schedule: Schedule,
                  seed: int,
                  drop_last: bool,
                  rank: int = 0,
@@ -53,7 +54,7 @@ class ClientBatchSampler(Sampler):
         ] for client, own in zip(clients, indices)]
         self.batch_size = batch_size
         self.local_epochs = local_epochs
-        self.participation = participation
+        self.schedule = schedule
         self.seed = seed
         self.drop_last = drop_last
         self.own = [
@@ -97,35 +98,29 @@ class ClientBatchSampler(Sampler):
     def __len__(self) -> int:
         return self._num_batches_in(self.round)
 
-    def next_client(self, number: int) -> Optional[int]:
-        """Who trains here after a visit of this round, if another client."""
-        visits = self.participation.of_round(self.round)
-        for index in range(number + 1, len(visits)):
-            client = visits[index].client
-            if self.own[client]:
-                return None if client == visits[number].client else client
-        return None
+    def visits(self, round_: int) -> List[Visit]:
+        """The local trainings of a round that take place here, in order."""
+        return [
+            visit for visit in self.schedule.of_round(round_).visits
+            if self.own[visit.client]
+        ]
 
     def _num_batches_in(self, round_: int) -> int:
         return sum(
-            self.num_batches(visit.client)
-            for visit in self.participation.of_round(round_)
-            if self.own[visit.client])
+            self.num_batches(visit.client) for visit in self.visits(round_))
 
     def __iter__(self) -> Iterator[List[SampleKey]]:
-        visits = self.participation.of_round(self.round)
-        for number, visit in enumerate(visits):
-            if not self.own[visit.client]:
-                continue
-            for epoch in range(self.local_epochs):
-                for batch in self._batches(visit, epoch):
-                    yield [key._replace(visit=number) for key in batch]
+        for visit in self.visits(self.round):
+            yield from self.batches_of(visit)
+
+    def batches_of(self, visit: Visit) -> Iterator[List[SampleKey]]:
+        """The batches of one local training."""
+        for epoch in range(self.local_epochs):
+            yield from self._batches(visit, epoch)
 
     def _batches(self, visit: Visit, epoch: int) -> Iterator[List[SampleKey]]:
         client = visit.client
-        epoch += visit.repeat * self.local_epochs
-        # The 2 keeps this stream apart from that of the participation.
-        rng = np.random.default_rng([self.seed, 2, self.round, client, epoch])
+        rng = draw_from(self.seed, Stream.BATCHES, visit.number, client, epoch)
         batches = [
             batch for size, part in enumerate(self.parts[client])
             for batch in self._batches_of(part, client, size, rng)

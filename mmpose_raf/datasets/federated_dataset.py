@@ -19,15 +19,12 @@ class SampleKey(NamedTuple):
         index (int): Index of the sample in the client's dataset.
         seed (int): Seed of its augmentation, in [0, 2**32).
         size (int): Index into the client's native sizes. Defaults to 0.
-        visit (int): Which of the round's local trainings it belongs to.
-            Defaults to 0.
     """
 
     client: int
     index: int
     seed: int
     size: int = 0
-    visit: int = 0
 
 
 class FederatedDataset(Dataset):
@@ -37,7 +34,7 @@ class FederatedDataset(Dataset):
     goes through the pipeline at its client's native size. Its augmentation
     depends on its key alone, so that neither the number of workers nor an
     interruption changes a run. Every data sample carries the name of its
-    client in its metainfo, as ``client``, and its key's ``visit``.
+    client in its metainfo, as ``client``.
 
     Args:
         clients (list[Client]): The clients.
@@ -90,5 +87,5 @@ class FederatedDataset(Dataset):
                     f'the pipeline discarded {dataset.max_refetch + 1} '
                     f'samples of client {self.clients[key.client].name}')
         data['data_samples'].set_metainfo(
-            dict(client=self.clients[key.client].name, visit=key.visit))
+            dict(client=self.clients[key.client].name))
         return data

@@ -7,6 +7,7 @@ import numpy as np
 from mmpose_raf.errors import ConfigError
 from .client import Client
 from .federated_dataset import SampleKey
+from .seeding import Stream, draw_from
 
 
 def reserve_proxy(indices: Sequence[np.ndarray], clients: Sequence[Client],
@@ -31,14 +32,13 @@ def reserve_proxy(indices: Sequence[np.ndarray], clients: Sequence[Client],
         ConfigError: If a client would be left without a sample of each of
             its resolutions.
     """
-    # The 4 keeps this stream apart from others with the same seed.
-    rng = np.random.default_rng([seed, 4])
+    rng = draw_from(seed, Stream.PROXY)
     left, groups = [], []
     for number, (own, client) in enumerate(zip(indices, clients)):
         count = (num_samples + len(clients) - 1 - number) // len(clients)
         if len(own) - count < len(client.input_sizes):
             raise ConfigError(
-                'FederatedHook.proxy_samples',
+                'federation.aggregator.proxy_samples',
                 f'{num_samples} would leave {max(0, len(own) - count)} of '
                 f'{len(own)} samples to client {client.name!r}', 'lower it')
         chosen = np.sort(rng.choice(own, count, replace=False))

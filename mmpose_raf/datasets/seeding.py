@@ -1,7 +1,8 @@
-"""Random augmentation that depends on a seed alone."""
+"""Randomness that depends on a seed alone."""
 
 import random
 from contextlib import contextmanager
+from enum import IntEnum
 
 import numpy as np
 import torch
@@ -28,3 +29,25 @@ def seeded(seed: int):
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)
+
+
+class Stream(IntEnum):
+    """Streams of random numbers that the same seed keeps apart."""
+
+    PARTICIPATION = 1
+    BATCHES = 2
+    PRESENCE = 3
+    PROXY = 4
+
+
+def draw_from(seed: int, stream: Stream, *key: int) -> np.random.Generator:
+    """A generator of its own for each use and key.
+
+    Args:
+        seed (int): Seed of the run, >= 0.
+        stream (Stream): What is drawn.
+        *key (int): What it is drawn for, e.g. round and client.
+    """
+    # The stream comes first, and is not 0: numpy pads shorter keys with
+    # zeros.
+    return np.random.default_rng([seed, stream, *key])

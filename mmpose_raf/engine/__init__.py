@@ -7,6 +7,8 @@ from mmpose_raf.registry import AGGREGATORS, LOCAL_OBJECTIVES
 from .evaluate_run import evaluate_run
 from .feature_movement_hook import FeatureMovementHook
 from .federated_hook import FederatedHook
+from .federated_train_loop import FederatedTrainLoop
+from .federation_settings import FederationSettings
 from .layer_decay import ViTLayerDecayOptimWrapperConstructor
 from .multi_resolution_loops import (MultiResolutionTestLoop,
                                      MultiResolutionValLoop)
@@ -21,7 +23,8 @@ for _registry, _base in ((AGGREGATORS, federation.Aggregator),
             _registry.register_module(module=_part)
 
 __all__ = [
-    'FeatureMovementHook', 'FederatedHook', 'MultiResolutionTestLoop',
-    'MultiResolutionValLoop', 'ViTLayerDecayOptimWrapperConstructor',
+    'FeatureMovementHook', 'FederatedHook', 'FederatedTrainLoop',
+    'FederationSettings', 'MultiResolutionTestLoop', 'MultiResolutionValLoop',
+    'ViTLayerDecayOptimWrapperConstructor',
     'evaluate_run'
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from mmengine.runner.checkpoint import CheckpointLoader, save_checkpoint
 
 from mmpose_raf.errors import ConfigError, describe_error
+from .settings_checks import KEY
 
 
 def export_client(checkpoint: Path, client: str, out: Path):
@@ -34,11 +35,15 @@ def export_client(checkpoint: Path, client: str, out: Path):
     if not isinstance(saved, dict) or 'state_dict' not in saved:
         raise ConfigError('checkpoint', f'{checkpoint} holds no model',
                           'give a checkpoint of a federated run')
-    personal = saved.get('federation', {}).get('personal', {})
+    clients = saved.get(KEY, {}).get('clients', {})
+    personal = {
+        name: state['personal']
+        for name, state in clients.items() if state['personal']
+    }
     if not personal:
         raise ConfigError('checkpoint',
                           f'in {checkpoint} no client has layers of its own',
-                          'train with FederatedHook(local_params=...)')
+                          'train with federation.local_params')
     if client not in personal:
         raise ConfigError('client', f'no client {client!r} has trained',
                           f'use one of {", ".join(personal)}')

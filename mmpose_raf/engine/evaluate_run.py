@@ -12,7 +12,8 @@ from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.drift_result import (FILE_NAME, GALLERY_NAME,
                                                 DriftResult)
 from mmpose_raf.models.model_checkpoint import load_weights
-from .multi_resolution_loops import find_federation
+from .settings_checks import KEY
+from .personal_layers import publish_personal
 
 LOOP = 'MultiResolutionTestLoop'
 
@@ -56,9 +57,8 @@ def evaluate_run(work_dir: Path,
                               'add it to the config')
     runner = Runner.from_cfg(_without_training(cfg))
     saved = load_weights(runner.model, checkpoint, 'last_checkpoint')
-    federation = find_federation(runner.hooks)
-    if federation:
-        federation.after_load_checkpoint(runner, saved)
+    if KEY in saved:
+        publish_personal(runner.message_hub, saved[KEY])
     runner.test()
     result = DriftResult.load(folder / FILE_NAME)
     result.name = work_dir.resolve().name

@@ -1,16 +1,17 @@
 """A local objective's loss on features, beside the loss of the model."""
 
-from typing import Any, List, Tuple
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Tuple
 
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.federation import LocalObjective
+from mmpose_raf.federation import LocalObjective, TrainingStart
 from mmpose_raf.federation.state_math import State
 from mmpose_raf.models.evaluation_mode import evaluating
 
-FIELD = 'FederatedHook.local_objective.feature_module'
+FIELD = 'federation.local_objective.feature_module'
 
 
 class FeatureContrast:
@@ -32,29 +33,38 @@ class FeatureContrast:
         self.objective = objective
         self.prefix = f'{objective.feature_module}.'
         self.module = find_module(model, objective.feature_module)
+        self.model = model
         self.references: List[State] = []
         self._seen: List[Tuple[Tensor, Tensor]] = []
         self._is_watching = False
-        model.register_forward_pre_hook(self._begin, with_kwargs=True)
-        self.module.register_forward_hook(self._see)
-        model.register_forward_hook(self._add_loss, with_kwargs=True)
 
-    def start(self, client: str, anchor: State):
-        """Compare with the references of a client from now on."""
+    @contextmanager
+    def watching(self, start: TrainingStart) -> Iterator[None]:
+        """While open, features are compared with a client's references."""
         self.references = [{
             key[len(self.prefix):]: value
             for key, value in state.items() if key.startswith(self.prefix)
-        } for state in self.objective.references(client, anchor)]
-
-    def stop(self):
-        """Compare no more, and let go of the references."""
-        self.references = []
+        } for state in self.objective.references(start)]
+        if not self.references:
+            yield
+            return
+        handles = [
+            self.model.register_forward_pre_hook(
+                self._begin, with_kwargs=True),
+            self.module.register_forward_hook(self._see),
+            self.model.register_forward_hook(self._add_loss, with_kwargs=True)
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+            self.references = []
 
     def _begin(self, model: nn.Module, args: tuple, kwargs: dict):
         call = dict(zip(('inputs', 'data_samples', 'mode'), args), **kwargs)
         self._seen = []
-        self._is_watching = bool(self.references) and call.get(
-            'mode') == 'loss'
+        self._is_watching = call.get('mode') == 'loss'
         if self._is_watching:
             self._shape = call['inputs'].shape[:2]
 

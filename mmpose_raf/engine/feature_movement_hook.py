@@ -15,7 +15,7 @@ from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.features import (crop_persons, evaluating,
                                             feature_map)
 from mmpose_raf.sizes import Size, size_name
-from .federated_hook import FederatedHook
+from .federation_settings import FederationSettings
 
 KEY = 'feature_movement'
 
@@ -138,11 +138,10 @@ def _relative_movement(source: Tensor, target: Tensor) -> float:
 
 def _highest_size(runner) -> Size:
     """The highest size (w, h) at which a runner trains."""
-    sizes = [
-        client.input_size for hook in runner.hooks
-        if isinstance(hook, FederatedHook) for client in hook.clients
-    ]
-    if not sizes:
+    federation = FederationSettings.of_config(runner.cfg)
+    if federation is not None:
+        sizes = [client.input_size for client in federation.clients]
+    else:
         pipeline = getattr(runner.train_dataloader.dataset, 'pipeline', None)
         sizes = [
             step.input_size for step in getattr(pipeline, 'transforms', ())

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence
 
 import numpy as np
-import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import get_dist_info
 from mmengine.registry import DATASETS
@@ -15,16 +14,18 @@ from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
 from mmpose_raf.datasets.distributions import (keypoint_distributions,
                                                resolution_distributions)
 from mmpose_raf.datasets.federated_dataset import FederatedDataset, SampleKey
-from mmpose_raf.datasets.participation import (AsynchronousParticipation,
-                                               BaseParticipation,
-                                               Participation)
+from mmpose_raf.datasets.partitioners import partition_fingerprint
 from mmpose_raf.datasets.partitioners.annotations import DATASET_FIELD
 from mmpose_raf.datasets.proxy_samples import reserve_proxy
+from mmpose_raf.datasets.schedule import (AsynchronousSchedule, Schedule,
+                                          SynchronousSchedule)
 from mmpose_raf.errors import ConfigError
 from .dataloaders import collate_stacked, rebuild_dataloader
+from .federation_settings import FederationSettings
+from .settings_checks import KEY
 
 
-@dataclass
+@dataclass(frozen=True)
 class Shares:
     """Who holds which samples.
 
@@ -40,29 +41,30 @@ class Shares:
     proxy: List[List[SampleKey]]
 
 
-def share_out(dataset, hook) -> Shares:
+def share_out(dataset, settings: FederationSettings) -> Shares:
     """Give every client its samples, and the server those it keeps.
 
     Args:
         dataset (BaseDataset): The training dataset.
-        hook (FederatedHook): The federation. Its partitioner shares out the
-            dataset, unless the clients have datasets of their own.
+        settings (FederationSettings): The federation. Its partitioner shares
+            out the dataset, unless the clients have datasets of their own.
 
     Raises:
         ConfigError: If a client would have no samples, or a dataset no
             pipeline of its own.
     """
-    clients = hook.clients
+    clients = settings.clients
     if clients[0].dataset is not None:
         datasets = [DATASETS.build(client.dataset) for client in clients]
         indices = [np.arange(len(own)) for own in datasets]
     else:
         datasets = [dataset] * len(clients)
-        indices = hook.partitioner.partition(dataset, clients, hook.seed)
+        indices = settings.build_partitioner().partition(
+            dataset, clients, settings.seed)
     for client, own in zip(clients, indices):
         if len(own) == 0:
             raise ConfigError(
-                f'FederatedHook.clients: client {client.name!r}',
+                f'{KEY}.clients: client {client.name!r}',
                 'it has no samples',
                 'change its input_size, the partitioner or its dataset')
     for own in datasets:
@@ -71,27 +73,35 @@ def share_out(dataset, hook) -> Shares:
                               f'{type(own).__name__} has no pipeline',
                               "use MMPose's CombinedDataset")
     proxy: List[List[SampleKey]] = []
-    if hook.proxy_samples:
-        indices, proxy = reserve_proxy(indices, clients, hook.proxy_samples,
-                                       hook.seed)
+    num_proxy = settings.build_aggregator().proxy_samples
+    if num_proxy:
+        indices, proxy = reserve_proxy(indices, clients, num_proxy,
+                                       settings.seed)
     return Shares(datasets, indices, proxy)
 
 
-def build_participation(hook, shares: Shares) -> BaseParticipation:
+def fingerprint_of(shares: Shares, settings: FederationSettings) -> str:
+    """Fingerprint of who holds which samples."""
+    return partition_fingerprint(shares.datasets, settings.clients,
+                                 shares.indices)
+
+
+def build_schedule(settings: FederationSettings, shares: Shares) -> Schedule:
     """Build what says who trains when.
 
     Args:
-        hook (FederatedHook): The federation.
+        settings (FederationSettings): The federation.
         shares (Shares): Who holds which samples.
     """
     durations = None
-    if hook.clients[0].samples_per_second is not None:
+    if settings.clients[0].samples_per_second is not None:
         durations = [
-            hook.local_epochs * len(own) / client.samples_per_second
-            for client, own in zip(hook.clients, shares.indices)
+            settings.local_epochs * len(own) / client.samples_per_second
+            for client, own in zip(settings.clients, shares.indices)
         ]
-    kind = AsynchronousParticipation if hook.asynchronous else Participation
-    return kind(hook.availability, hook.client_fraction, durations, hook.seed)
+    kind = AsynchronousSchedule if settings.is_asynchronous else \
+        SynchronousSchedule
+    return kind(settings.participation, durations, settings.seed)
 
 
 def estimate_costs(clients: Sequence[Client], shares: Shares) -> List[float]:
@@ -122,23 +132,57 @@ def count_distributions(name: Optional[str], clients: Sequence[Client],
     return {}
 
 
-def build_federated_dataloader(dataloader: DataLoader,
-                               clients: Sequence[Client], shares: Shares,
-                               sigma_mode: str, local_epochs: int,
-                               participation: BaseParticipation,
-                               seed: int,
-                               owners: Optional[Sequence[int]]) -> DataLoader:
+@dataclass(frozen=True)
+class ClientData:
+    """What is known of the samples that a client holds.
+
+    Args:
+        num_samples (int): How many.
+        num_iters (int): Its iterations in a round.
+        distributions (dict[str, list[float]]): See :class:`ClientUpdate`.
+    """
+
+    num_samples: int
+    num_iters: int
+    distributions: Dict[str, List[float]]
+
+
+def client_data(settings: FederationSettings, shares: Shares,
+                sampler: ClientBatchSampler) -> Dict[str, ClientData]:
+    """What the clients hold, by name.
+
+    Args:
+        settings (FederationSettings): The federation.
+        shares (Shares): Who holds which samples.
+        sampler (ClientBatchSampler): What makes batches of them.
+    """
+    distributions = count_distributions(
+        settings.build_aggregator().distribution, settings.clients, shares)
+    return {
+        client.name: ClientData(
+            len(shares.indices[index]), sampler.num_batches(index),
+            {name: rows[index]
+             for name, rows in distributions.items()})
+        for index, client in enumerate(settings.clients)
+    }
+
+
+def build_federated_dataloader(
+        dataloader: DataLoader,
+        settings: FederationSettings,
+        shares: Shares,
+        schedule: Schedule,
+        sigma_mode: str,
+        owners: Optional[Sequence[int]] = None) -> DataLoader:
     """Build the loader of a round with the settings of a plain one.
 
     Args:
         dataloader (DataLoader): The loader that MMEngine built, from which
             batch size, workers and the like are taken.
-        clients (list[Client]): The clients.
+        settings (FederationSettings): The federation.
         shares (Shares): Who holds which samples.
+        schedule (Schedule): Who trains in which round.
         sigma_mode (str): See :class:`FederatedDataset`.
-        local_epochs (int): See :class:`ClientBatchSampler`.
-        participation (BaseParticipation): Who trains in which round.
-        seed (int): Seed of order and augmentation.
         owners (list[int], optional): See :class:`ClientBatchSampler`.
 
     Raises:
@@ -148,15 +192,15 @@ def build_federated_dataloader(dataloader: DataLoader,
     if dataloader.batch_size is None:
         raise ConfigError('train_dataloader.batch_sampler', 'it is set',
                           'leave it out: the federation batches by client')
-    indices = shares.indices
+    clients, indices = settings.clients, shares.indices
     rank, world_size = get_dist_info()
     sampler = ClientBatchSampler(
         clients,
         indices,
         batch_size=dataloader.batch_size,
-        local_epochs=local_epochs,
-        participation=participation,
-        seed=seed,
+        local_epochs=settings.local_epochs,
+        schedule=schedule,
+        seed=settings.seed,
         drop_last=dataloader.drop_last,
         rank=rank,
         world_size=world_size,
@@ -174,6 +218,4 @@ def build_federated_dataloader(dataloader: DataLoader,
         dataloader,
         FederatedDataset(clients, shares.datasets, indices, sigma_mode),
         batch_sampler=sampler,
-        # Or a GPU would have to wait for its copy of the images.
-        pin_memory=dataloader.pin_memory or torch.cuda.is_available(),
         collate_fn=collate_stacked if is_plain else dataloader.collate_fn)

@@ -1,79 +1,286 @@
-"""Whether a checkpoint continues the federation that a config describes."""
+"""What a config says about the federation, checked once and then frozen."""
 
-from typing import Optional
+from dataclasses import dataclass, fields
+from typing import Any, Dict, Optional, Tuple, Union
 
+from mmengine.config import Config
+from mmengine.registry import Registry
+
+from mmpose_raf.datasets.client import Client, parse_clients
+from mmpose_raf.datasets.participation import (Participation,
+                                               parse_participation)
+from mmpose_raf.datasets.partitioners import BasePartitioner
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.federation import (Aggregator, FederationError,
+                                   LocalObjective)
+from mmpose_raf.registry import (AGGREGATORS, LOCAL_OBJECTIVES,
+                                 PARTITIONERS)
+from .settings_checks import (KEY, check, check_names, check_values,
+                              parse_patterns, parse_seed)
+
+#: The hook that may have the settings as arguments.
+HOOK = 'FederatedHook'
 
 
-def describe_settings(hook, partitioner: dict) -> dict:
-    """What must be the same when a run is continued, as plain values.
+@dataclass(frozen=True)
+class Execution:
+    """On what the clients are trained; the weights do not depend on it.
 
     Args:
-        hook (FederatedHook): With its arguments checked.
-        partitioner (dict): Config of its partitioner.
+        parallel (str): What several processes share out: ``'batches'``, each
+            a part of every batch, as MMEngine does; or ``'clients'``, each
+            of whom one process trains, at the same time as the others.
+            Defaults to ``'batches'``.
+        state_device (str): Where global weights, updates and what the
+            clients keep wait: ``'cpu'``, or ``'model'`` for the model's
+            device, where a GPU holds those of all clients at once. Defaults
+            to ``'cpu'``.
+        overlap (bool): Whether moments travel between a GPU and the host
+            while it computes, on a stream of their own. This has never run
+            on a GPU. Defaults to False: they are waited for.
     """
-    asynchronous = [
-        hook.client_fraction, hook.local_epochs,
-        repr(hook.availability.rules),
-        [client.samples_per_second for client in hook.clients]
-    ] if hook.asynchronous else False
-    return dict(
-        clients=[[
-            client.name, *map(list, client.input_sizes),
-            *(['captured at', list(client.capture_size)]
-              if client.capture_size else [])
-        ] for client in hook.clients],
-        partitioner=repr(sorted(partitioner.items())),
-        aggregator=type(hook.aggregator).__name__,
-        local_objective=hook.local_objective
-        and type(hook.local_objective).__name__,
-        local_params=hook.local_params if isinstance(
-            hook.local_params, str) else list(hook.local_params),
-        # What decides who trains from which weights.
-        asynchronous=asynchronous,
-        seed=hook.seed)
+
+    parallel: str = 'batches'
+    state_device: str = 'cpu'
+    overlap: bool = False
 
 
-def check_resumed_settings(federation: Optional[dict], settings: dict):
-    """Refuse a checkpoint of another federation.
+@dataclass(frozen=True)
+class FederationSettings:
+    """Settings of a federation.
+
+    They stand in a config under ``federation``, or as the arguments of
+    :class:`FederatedHook`, with the names below; ``federation`` overrides
+    the arguments. ``seed`` is the config's ``randomness.seed``, 0 if there
+    is none.
 
     Args:
-        federation (dict | None): What a checkpoint holds as ``federation``.
-        settings (dict): ``FederatedHook.settings`` of the config.
+        clients (tuple[Client]): In a config ``dict(name=..., input_size=(w,
+            h))`` for each client; a list of sizes is shared evenly by its
+            samples, as if from several cameras (one such client is
+            centralised training on mixed resolutions); a ``dataset`` config
+            in each replaces the partition, and ``capture_size=(w, h)``
+            simulates a smaller camera, see :class:`CapturedTopdownAffine`.
+            Asynchronous aggregators need each client's
+            ``samples_per_second``.
+        partitioner (dict): Config of what shares out the training dataset.
+            Defaults to ``dict(type='RandomPartitioner')``.
+        aggregator (dict): Config of the server's rule. Defaults to
+            ``dict(type='FedAvg')``, the uniform mean. With an asynchronous
+            one (``StalenessAware``) updates renew the global weights as they
+            arrive on a simulated clock, and a round is as many arrivals as
+            clients train at a time.
+        local_objective (dict, optional): Config of what is added to the
+            clients' loss, e.g. ``dict(type='FedProx', mu=0.01)``. Defaults
+            to None.
+        local_epochs (int): Passes of a client over its samples in a round.
+            Defaults to 1.
+        local_params (str | tuple[str]): Entries of the model that stay with
+            each client and are never averaged: ``'norm'`` for all
+            normalisation layers (FedBN), or patterns of names in the state
+            dict such as ``['head.*']``. The global model keeps its first
+            values there; see ``tools/export_client.py`` for the clients'
+            own models. Defaults to ().
+        participation (Participation): Who takes part in a round: a share of
+            the clients in (0, 1], or ``dict(fraction=..., presence=...)``,
+            where ``presence`` is the probability, in (0, 1], that a client
+            is there in a round, one for all or one by name, or, by name, the
+            rounds ``[(first, last), ...]``, from 1, in which it is. Defaults
+            to 1: all always do.
+        optimizer_state (str): ``'keep'`` each client's moments between its
+            rounds, as RAF's authors do, or ``'reset'`` them. Defaults to
+            ``'keep'``.
+        keep_updates (bool): Whether all updates of a round are kept to its
+            end, so that the log has the mean cosine of each with the others.
+            Without it FedAvg and the server optimizers add them up as they
+            come, and memory does not grow with the clients. Defaults to
+            True.
+        execution (Execution): On what the clients are trained, e.g.
+            ``dict(parallel='clients')``.
+        seed (int): Seed of partition, participation, order, augmentation
+            and the model's randomness.
+    """
+
+    clients: Tuple[Client, ...]
+    partitioner: dict
+    aggregator: dict
+    local_objective: Optional[dict]
+    local_epochs: int
+    local_params: Union[str, Tuple[str, ...]]
+    participation: Participation
+    optimizer_state: str
+    keep_updates: bool
+    execution: Execution
+    seed: int
+
+    @classmethod
+    def of_config(cls,
+                  cfg: Config,
+                  arguments: Optional[dict] = None
+                  ) -> Optional['FederationSettings']:
+        """Read the settings of a whole config.
+
+        Args:
+            cfg (Config): The config of a run.
+            arguments (dict, optional): Arguments of its ``FederatedHook``.
+                Defaults to None: they are looked for in ``custom_hooks``.
+
+        Returns:
+            FederationSettings | None: None if it has no ``FederatedHook``.
+
+        Raises:
+            ConfigError: If it has two, or a setting is not what it may be.
+        """
+        if arguments is None:
+            found = [
+                dict(hook) for hook in cfg.get('custom_hooks') or ()
+                if isinstance(hook, dict) and getattr(
+                    hook.get('type'), '__name__', hook.get('type')) == HOOK
+            ]
+            if not found:
+                return None
+            if len(found) > 1:
+                raise ConfigError('custom_hooks',
+                                  f'there are {len(found)} {HOOK}s',
+                                  'leave one')
+            arguments = found[0]
+            del arguments['type']
+        seed = (cfg.get('randomness') or {}).get('seed')
+        return cls.parse(
+            _merge(arguments,
+                   cfg.get(KEY) or {}), parse_seed(seed))
+
+    @classmethod
+    def parse(cls, config: Dict[str, Any], seed: int) -> 'FederationSettings':
+        """Check settings and freeze them.
+
+        Args:
+            config (dict): The settings but ``seed`` by name.
+            seed (int): The seed.
+
+        Raises:
+            ConfigError: If one is unknown or not what it may be, or two do
+                not go together.
+        """
+        check_names(config, [
+            field.name for field in fields(cls) if field.name != 'seed'
+        ])
+        check_values(config)
+        clients = tuple(
+            parse_clients(config.get('clients'), f'{KEY}.clients'))
+        settings = cls(
+            clients=clients,
+            partitioner=config.get('partitioner',
+                                   dict(type='RandomPartitioner')),
+            aggregator=config.get('aggregator', dict(type='FedAvg')),
+            local_objective=config.get('local_objective'),
+            local_epochs=config.get('local_epochs', 1),
+            local_params=parse_patterns(config.get('local_params', ())),
+            participation=parse_participation(
+                config.get('participation'), clients, f'{KEY}.participation'),
+            optimizer_state=config.get('optimizer_state', 'keep'),
+            keep_updates=config.get('keep_updates', True),
+            execution=Execution(**config.get('execution', {})),
+            seed=seed)
+        settings.build_partitioner()
+        _check_together(settings)
+        return settings
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """bool: Whether updates renew the global weights as they arrive."""
+        return self.build_aggregator().is_asynchronous
+
+    def build_partitioner(self) -> BasePartitioner:
+        """Build what shares out the training dataset."""
+        return build_part(PARTITIONERS, self.partitioner, 'partitioner')
+
+    def build_aggregator(self) -> Aggregator:
+        """Build the server's rule, in its first state."""
+        return build_part(AGGREGATORS, self.aggregator, 'aggregator')
+
+    def build_local_objective(self) -> Optional[LocalObjective]:
+        """Build what is added to the clients' loss, in its first state."""
+        if self.local_objective is None:
+            return None
+        return build_part(LOCAL_OBJECTIVES, self.local_objective,
+                          'local_objective')
+
+    def identity(self) -> dict:
+        """What must be the same when a run is continued, as plain values."""
+        return dict(
+            clients=[[
+                client.name, *map(list, client.input_sizes),
+                *(['captured at', list(client.capture_size)]
+                  if client.capture_size else [])
+            ] for client in self.clients],
+            partitioner=repr(sorted(self.partitioner.items())),
+            aggregator=type(self.build_aggregator()).__name__,
+            local_objective=self.local_objective
+            and type(self.build_local_objective()).__name__,
+            local_epochs=self.local_epochs,
+            local_params=self.local_params if isinstance(
+                self.local_params, str) else list(self.local_params),
+            participation=repr(self.participation),
+            samples_per_second=[
+                client.samples_per_second for client in self.clients
+            ],
+            seed=self.seed)
+
+
+def build_part(registry: Registry, config: dict, name: str):
+    """Build a part of the federation from its config.
+
+    Args:
+        registry (Registry): Of its kind.
+        config (dict): Its config.
+        name (str): The setting, for messages.
 
     Raises:
-        ConfigError: If the checkpoint has none, or one with other settings.
+        ConfigError: If there is no such type, or its arguments do not fit.
     """
-    if federation is None:
-        raise ConfigError(
-            'resume', 'the checkpoint holds no federation',
-            'use load_from to start one from its weights')
-    if 'server' not in federation:
-        raise ConfigError(
-            'resume', 'the checkpoint is of an older version of mmpose_raf',
-            'use load_from to go on from its weights')
-    for key, value in settings.items():
-        saved = federation['settings'][key]
-        if saved != value:
+    kind = config.get('type') if isinstance(config, dict) else None
+    if isinstance(kind, str):
+        kind = registry.get(kind)
+    check(
+        name, config, 'a dict with one of the types ' +
+        ', '.join(sorted(registry.module_dict)), kind is not None)
+    try:
+        return registry.build(config)
+    except (FederationError, TypeError) as error:
+        raise ConfigError(f'{KEY}.{name}', str(error),
+                          'see its documentation') from error
+
+
+def _merge(arguments: dict, overriding: dict) -> dict:
+    """Settings of which some, at any depth, are overridden."""
+    merged = Config({KEY: arguments})
+    merged.merge_from_dict({KEY: overriding})
+    return merged[KEY].to_dict()
+
+
+def _check_together(settings: FederationSettings):
+    """Refuse parts of a federation that do not go together."""
+    aggregator = settings.build_aggregator()
+    objective = settings.build_local_objective()
+    name = type(aggregator).__name__
+    if not aggregator.is_asynchronous:
+        present = settings.participation.num_participants
+        if present < aggregator.min_clients:
             raise ConfigError(
-                f'FederatedHook.{key}',
-                f'the checkpoint was made with {saved}, the config has '
-                f'{value}', 'resume with the same, or start anew with '
-                'load_from and another work_dir')
-
-
-def check_resumed_partition(federation: dict, fingerprint: str):
-    """Refuse a checkpoint whose clients held other samples.
-
-    Args:
-        federation (dict): What a checkpoint holds as ``federation``.
-        fingerprint (str): Fingerprint of the partition now.
-
-    Raises:
-        ConfigError: If it is another one.
-    """
-    if federation['fingerprint'] != fingerprint:
+                f'{KEY}.clients', f'{present} take part in a round, but '
+                f'{name} needs {aggregator.min_clients}',
+                'add clients or raise participation.fraction')
+        return
+    if settings.execution.parallel == 'clients':
+        raise ConfigError(f'{KEY}.execution.parallel',
+                          'asynchronous clients train one after the other',
+                          "use 'batches'")
+    if objective and not objective.is_asynchronous:
         raise ConfigError(
-            'train_dataloader.dataset',
-            'its partition is not that of the checkpoint',
-            'resume with the annotations that the run was started with')
+            f'{KEY}.local_objective', f'{type(objective).__name__} needs '
+            'synchronous rounds', f'use another aggregator than {name}')
+    if settings.clients[0].samples_per_second is None:
+        raise ConfigError(f'{KEY}.clients',
+                          'asynchronous clients need a speed',
+                          'give each its samples_per_second')

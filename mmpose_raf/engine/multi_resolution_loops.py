@@ -23,7 +23,8 @@ from mmpose_raf.evaluation.view import View, check_sizes, list_views
 from mmpose_raf.models.ladder import levels_of
 from mmpose_raf.sizes import Size
 from .dataloaders import rebuild_dataloader
-from .federated_hook import FederatedHook
+from .federation_settings import FederationSettings
+from .personal_layers import published_personal
 
 UPSAMPLE_MODES = ('bicubic', 'bilinear')
 
@@ -90,7 +91,8 @@ class MultiResolutionLoop:
         if is_model_wrapper(model):
             model = model.module
         if trained_sizes is None:
-            trained_sizes = find_trained_sizes(runner.hooks, model)
+            trained_sizes = find_trained_sizes(
+                FederationSettings.of_config(runner.cfg), model)
         else:
             check_sizes(trained_sizes, 'trained_sizes')
         if self.dataloader.batch_size is None:
@@ -211,20 +213,24 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
         if not isinstance(num_persons, int) or num_persons < 1:
             raise ConfigError('num_persons', f'got {num_persons!r}',
                               'use an integer of at least 1')
-        self._hook = find_federation(runner.hooks)
+        self._federation = FederationSettings.of_config(runner.cfg)
         super().__init__(runner, dataloader, evaluator, *args, **kwargs)
         parts = self._parts()
         part_evaluator = copy.deepcopy(evaluator) if parts else None
         if parts and not isinstance(evaluator, Evaluator):
             part_evaluator = runner.build_evaluator(part_evaluator)
-        self.recorder = DriftRecorder(
-            self.evaluation, parts, part_evaluator,
-            self._hook.personal_states if self._hook else {},
-            keypoint_threshold, num_persons)
+        self.recorder = DriftRecorder(self.evaluation, parts, part_evaluator,
+                                      keypoint_threshold, num_persons)
+
+    def run(self) -> Dict[str, float]:
+        """Evaluate all views, see :class:`MultiResolutionLoop`."""
+        # The checkpoint has been loaded since this was made.
+        self.recorder.personal = published_personal(self.runner.message_hub)
+        return super().run()
 
     def extend_views(self, views: List[View]) -> List[View]:
         """Add the clients' own resolutions."""
-        clients = self._hook.clients if self._hook else []
+        clients = self._federation.clients if self._federation else []
         own = [
             View(size, client.capture_size) for client in clients
             for size in client.input_sizes
@@ -233,12 +239,12 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
 
     def _parts(self) -> List[HeldOutPart]:
         """Share out the test data among the clients."""
-        hook = self._hook
-        if hook is None:
+        federation = self._federation
+        if federation is None:
             return []
         dataset = self.evaluation.dataset.dataset
         reason = None
-        if hook.clients[0].dataset is not None:
+        if federation.clients[0].dataset is not None:
             reason = 'the clients have datasets of their own'
         elif get_world_size() > 1:
             # Padding, with which processes get equal shares, cannot be told
@@ -249,12 +255,12 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
         if reason is not None:
             self.runner.logger.info(f'No accuracy by client: {reason}')
             return []
-        indices = hook.partitioner.for_held_out().partition(
-            dataset, hook.clients, hook.seed)
+        indices = federation.build_partitioner().for_held_out().partition(
+            dataset, federation.clients, federation.seed)
         parts = [
             HeldOutPart(client.name, View(size, client.capture_size),
                         frozenset(client.part(own, index).tolist()))
-            for client, own in zip(hook.clients, indices)
+            for client, own in zip(federation.clients, indices)
             for index, size in enumerate(client.input_sizes)
         ]
         return [part for part in parts if part.indices]
@@ -274,24 +280,18 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
             self.runner.logger.info(f'Result: {folder / FILE_NAME}')
 
 
-def find_federation(hooks: Sequence) -> Optional[FederatedHook]:
-    """Find the federation among a runner's hooks, None if there is none."""
-    return next((hook for hook in hooks if isinstance(hook, FederatedHook)),
-                None)
-
-
-def find_trained_sizes(hooks: Sequence, model: nn.Module) -> List[Size]:
+def find_trained_sizes(federation: Optional[FederationSettings],
+                       model: nn.Module) -> List[Size]:
     """Input sizes (w, h) that a model is trained on, as far as one can see.
 
     Args:
-        hooks (list[Hook]): The runner's hooks.
+        federation (FederationSettings, optional): The federation, if any.
         model (BasePoseEstimator): The model, not wrapped.
 
     Returns:
         list[tuple[int, int]]: Levels of the clients' sizes; without a
         federation those of the codec's input size.
     """
-    federation = find_federation(hooks)
     ladder = getattr(model, 'ladder', [])
     if federation is not None:
         natives = [

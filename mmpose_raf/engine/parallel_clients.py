@@ -1,28 +1,21 @@
 """Clients that train at the same time, in several processes."""
 
-from dataclasses import astuple, dataclass
 from functools import wraps
-from typing import (Any, Callable, Dict, List, Optional, Sequence, Set,
-                    Tuple)
+from typing import Callable, List, Optional, Sequence, Set
 
-import torch
-from mmengine.dist import (all_gather_object, broadcast,
-                           broadcast_object_list, get_rank, get_world_size,
-                           is_main_process)
+from mmengine.dist import (all_gather_object, broadcast, get_rank,
+                           get_world_size, is_main_process)
 from mmengine.hooks import EMAHook, SyncBuffersHook
-from mmengine.utils import apply_to
 from torch import nn
 
-from mmpose_raf.datasets.participation import Visit
+from mmpose_raf.datasets.schedule import Visit
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.federation import (ClientState, ClientUpdate, FoldedUpdates,
-                                   LocalObjective)
+from mmpose_raf.federation import ClientState, ClientUpdate, Server
 from mmpose_raf.federation.state_math import State
-from .client_switch import ClientSwitch
-from .personal_layers import PersonalLayers
-from .round_log import Traffic
+from .host_transfer import HostTransfer
+from .share_tree import share_tree
 
-FIELD = 'FederatedHook.parallel'
+FIELD = 'federation.execution.parallel'
 
 
 def assign_clients(costs: Sequence[float], num_processes: int) -> List[int]:
@@ -109,126 +102,68 @@ class ParallelClients:
     Args:
         names (list[str]): Names of the clients.
         owners (list[int]): Rank of the process of each client.
-        switch (ClientSwitch): Holds optimizer states and schedules.
-        personal (PersonalLayers): Holds layers of the clients.
-        objective (LocalObjective, optional): The local objective.
+        transfer (HostTransfer): Knows where states wait.
     """
 
     def __init__(self, names: Sequence[str], owners: Sequence[int],
-                 switch: ClientSwitch, personal: PersonalLayers,
-                 objective: Optional[LocalObjective]):
+                 transfer: HostTransfer):
         self.names = names
         self.owners = owners
-        self.switch = switch
-        self.personal = personal
-        self.objective = objective
+        self.transfer = transfer
         # Clients that have trained since the last checkpoint.
         self._changed: Set[int] = set()
 
-    def exchange(self, visits: Sequence[Visit],
-                 updates: Sequence[ClientUpdate]
-                 ) -> List[Optional[ClientUpdate]]:
-        """Send what the clients of this process have done, take the others'.
+    def bring_together(self, server: Server, visits: Sequence[Visit]):
+        """Let the server know what the clients of all processes have done.
 
         Args:
+            server (Server): That of this process, which has received the
+                updates of its own clients.
             visits (list[Visit]): The trainings of the round, once a client.
-            updates (list[ClientUpdate]): Those that were made here.
-
-        Returns:
-            list[ClientUpdate | None]: The update of each visit; None where
-            it was refused.
         """
         self._changed |= {visit.client for visit in visits}
-        own = {update.client: update for update in updates}
-        exchanged = [
-            self._exchange_client(visit.client,
-                                  own.get(self.names[visit.client]))
-            for visit in visits
-        ]
-        if self.objective:
-            # Sums over them must not depend on who trains where.
-            names = [self.names[visit.client] for visit in visits]
-            uploads = self.objective.uploads
-            self.objective.uploads = {
-                name: uploads[name]
-                for name in names if name in uploads
-            }
-        return exchanged
+        report = server.report
+        own = {update.client: update for update in report.updates}
+        updates, refused = [], {}
+        for visit in visits:
+            name = self.names[visit.client]
+            update, refusal = self._exchange(
+                visit.client, own.get(name), report.refused.get(name))
+            if refusal:
+                refused[name] = refusal
+            elif update:
+                updates.append(update)
+        report.updates, report.refused = updates, refused
+        report.traffic.up = sum(all_gather_object(report.traffic.up))
+        if server.is_folding:
+            self._fold(server)
 
-    def _exchange_client(
-            self, client: int,
-            update: Optional[ClientUpdate]) -> Optional[ClientUpdate]:
-        name = self.names[client]
-        found = self._share(
-            client,
-            dict(
-                update=update and vars(update),
-                upload=self._stored('uploads').get(name)))
+    def _exchange(self, client: int, update: Optional[ClientUpdate],
+                  refusal: Optional[str]):
+        """What the owner of a client has of it."""
+        found = self._share(client, [update and vars(update), refusal])
         if found is None:
-            return update
-        if found['upload'] is not None:
-            self.objective.uploads[name] = found['upload']
-        return found['update'] and ClientUpdate(**found['update'])
+            return update, refusal
+        sent, refusal = found
+        return sent and ClientUpdate(**sent), refusal
 
-    def _share(self, client: int, tree: dict) -> Optional[dict]:
+    def _share(self, client: int, tree: list) -> Optional[list]:
         """Send what the owner of a client has; None in the owner itself."""
         owner = self.owners[client]
-        found = share_tree(tree, owner, self.switch.state_device)
+        found = share_tree(tree, owner, self.transfer.waiting)
         return None if get_rank() == owner else found
 
-    def collecting(self, save: Callable) -> Callable:
-        """Let the main process have what the clients keep before it saves.
-
-        Args:
-            save (callable): ``Runner.save_checkpoint``, which all processes
-                call and the main one obeys.
-
-        Returns:
-            callable: The same for all processes to call.
-        """
-
-        @wraps(save)
-        def collect_and_save(*args, **kwargs):
-            for client in sorted(self._changed):
-                self._collect(client)
-            self._changed = set()
-            return save(*args, **kwargs)
-
-        return collect_and_save
-
-    def _collect(self, client: int):
-        name = self.names[client]
-        found = self._share(
-            client,
-            dict(
-                switch=self.switch.state_of(client),
-                personal=self.personal.clients.get(name),
-                objective=self._stored('clients').get(name)))
-        if found is None or not is_main_process():
-            return
-        self.switch.clients[client] = ClientState.from_state_dict(
-            found['switch'])
-        if found['personal'] is not None:
-            self.personal.clients[name] = found['personal']
-        if found['objective'] is not None:
-            self.objective.clients[name] = found['objective']
-
-    def _stored(self, name: str) -> Dict[str, Any]:
-        return getattr(self.objective, name) if self.objective else {}
-
-    def fold(self, folded: FoldedUpdates):
-        """Let the running means of all processes become one.
-
-        Args:
-            folded (FoldedUpdates): That of this process, changed in place.
-        """
+    def _fold(self, server: Server):
+        """Let the running means of all processes become one."""
+        folded = server.folded
         own = folded.total, [vars(update) for update in folded.take()]
         for rank in range(get_world_size()):
-            total, means = share_tree(own, rank, self.switch.state_device)
+            total, means = share_tree(own, rank, self.transfer.waiting)
             for mean in means:
                 folded.add(ClientUpdate(**mean), total)
 
-    def settle(self, state: State):
+    @staticmethod
+    def settle(state: State):
         """Let all have what the main process has, to the last bit.
 
         Machines may add in another order, and GPUs do.
@@ -240,51 +175,28 @@ class ParallelClients:
         for tensor in state.values():
             broadcast(tensor)
 
-    def add_traffic(self, traffic: Traffic) -> Traffic:
-        """What all processes' clients have sent together."""
-        return Traffic(*map(sum, zip(*all_gather_object(astuple(traffic)))))
+    def collecting(self, save: Callable,
+                   states: List[ClientState]) -> Callable:
+        """Let the main process have what the clients keep before it saves.
 
+        Args:
+            save (callable): ``Runner.save_checkpoint``, which all processes
+                call and the main one obeys.
+            states (list[ClientState]): What the clients keep, filled in
+                place.
 
-@dataclass
-class _TensorSpec:
-    """What stands for a tensor while a tree is sent."""
+        Returns:
+            callable: The same for all processes to call.
+        """
 
-    shape: Tuple[int, ...]
-    dtype: torch.dtype
+        @wraps(save)
+        def collect_and_save(*args, **kwargs):
+            self.transfer.finish()
+            for client in sorted(self._changed):
+                found = self._share(client, [states[client].state_dict()])
+                if found is not None and is_main_process():
+                    states[client] = ClientState.from_state_dict(found[0])
+            self._changed = set()
+            return save(*args, **kwargs)
 
-
-def share_tree(tree: Any, source: int, device: torch.device) -> Any:
-    """Send nested containers of tensors and plain values to all processes.
-
-    Args:
-        tree: What the sender has; ignored in all others.
-        source (int): Rank of the sender.
-        device (torch.device): Where the others want the tensors.
-
-    Returns:
-        The sender's tree.
-    """
-    is_sender = get_rank() == source
-    tensors: List[torch.Tensor] = []
-
-    def describe(tensor: torch.Tensor) -> _TensorSpec:
-        tensors.append(tensor)
-        return _TensorSpec(tuple(tensor.shape), tensor.dtype)
-
-    sent = [
-        apply_to(tree, lambda value: isinstance(value, torch.Tensor), describe)
-        if is_sender else None
-    ]
-    broadcast_object_list(sent, source)
-    if is_sender:
-        for tensor in tensors:
-            broadcast(tensor, source)
-        return tree
-
-    def receive(spec: _TensorSpec) -> torch.Tensor:
-        tensor = torch.empty(spec.shape, dtype=spec.dtype, device=device)
-        broadcast(tensor, source)
-        return tensor
-
-    return apply_to(sent[0], lambda value: isinstance(value, _TensorSpec),
-                    receive)
+        return collect_and_save

@@ -4,13 +4,16 @@ from fnmatch import fnmatchcase
 from typing import Dict, List, Sequence, Union
 
 import torch
+from mmengine.logging import MessageHub
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation.state_math import State, clone_state, copy_state
 
-FIELD = 'FederatedHook.local_params'
+FIELD = 'federation.local_params'
+#: Name under which a message hub has the clients' layers.
+PERSONAL = 'personal_layers'
 #: All normalisation layers, as in FedBN.
 NORM = 'norm'
 # GroupNorm's and LayerNorm's descendants, e.g. LayerNorm2d, are theirs.
@@ -29,45 +32,39 @@ class PersonalLayers:
         patterns (str | list[str]): ``'norm'`` for all normalisation layers,
             or shell patterns of names in the state dict, e.g.
             ``['head.*']``.
-        clients (dict[str, dict[str, Tensor]]): The clients' entries by name,
-            filled as they train.
         device (torch.device): Where the layers of waiting clients lie.
+
+    Attributes:
+        first (dict[str, Tensor]): The model's values when this was made.
 
     Raises:
         ConfigError: If a pattern fits no entry, or all stay.
     """
 
     def __init__(self, model: nn.Module, patterns: Union[str, Sequence[str]],
-                 clients: Dict[str, State], device: torch.device):
+                 device: torch.device):
         self.model = model
-        self.names = find_personal(model, patterns)
-        self.clients = clients
+        self.names = set(find_personal(model, patterns))
         self.device = device
-        self.first = self._copy()
+        self.first = self.take()
 
     def shared(self, state: State) -> State:
         """The entries of a state dict that are sent."""
-        own = set(self.names)
-        return {key: value for key, value in state.items() if key not in own}
+        return {
+            key: value
+            for key, value in state.items() if key not in self.names
+        }
 
-    def load(self, client: str):
-        """Put a client's layers into the model."""
-        own = self.clients.get(client, self.first)
-        copy_state(own, self.model.state_dict())
+    def put(self, own: State):
+        """Put a client's layers into the model; the first, if it has none."""
+        copy_state(own or self.first, self.model.state_dict())
 
-    def load_first(self):
-        """Put the first values into the model, for the global model."""
-        copy_state(self.first, self.model.state_dict())
-
-    def save(self, client: str):
-        """Keep what the model has as a client's layers."""
-        if self.names:
-            self.clients[client] = self._copy()
-
-    def _copy(self) -> State:
+    def take(self) -> State:
+        """A copy of what the model has in their places."""
         state = self.model.state_dict()
-        return clone_state({name: state[name]
-                            for name in self.names}, self.device)
+        return clone_state(
+            {key: state[key]
+             for key in state if key in self.names}, self.device)
 
 
 def find_personal(model: nn.Module,
@@ -85,10 +82,6 @@ def find_personal(model: nn.Module,
             raise ConfigError(FIELD, 'the model has no normalisation layers',
                               'leave it out')
         return found
-    if isinstance(patterns, str) or not all(
-            isinstance(pattern, str) for pattern in patterns):
-        raise ConfigError(FIELD, f'got {patterns!r}',
-                          f"use {NORM!r} or a list of patterns like 'head.*'")
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ConfigError(
@@ -102,3 +95,24 @@ def find_personal(model: nn.Module,
         raise ConfigError(FIELD, 'nothing is left to be averaged',
                           'keep some entries shared')
     return found
+
+
+def publish_personal(message_hub: MessageHub, federation: dict):
+    """Leave the clients' layers of a checkpoint to who evaluates them.
+
+    Args:
+        message_hub (MessageHub): The runner's.
+        federation (dict): What the checkpoint holds as ``federation``.
+    """
+    message_hub.update_info(
+        PERSONAL, {
+            name: state['personal']
+            for name, state in federation['clients'].items()
+            if state['personal']
+        },
+        resumed=False)
+
+
+def published_personal(message_hub: MessageHub) -> Dict[str, State]:
+    """The clients' layers by name; none if none were published."""
+    return message_hub.get_info(PERSONAL, {})

@@ -10,17 +10,17 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import find_latest_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmpose_raf.datasets.partitioners import partition_fingerprint
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.any_size import AnySizePredictor
 from mmpose_raf.evaluation.view import list_views
-from .arguments import check_compile
 from .feature_contrast import find_module
-from .federated_hook import FederatedHook
-from .federation_data import count_distributions, share_out
-from .federation_settings import (check_resumed_partition,
-                                  check_resumed_settings)
+from .federation_data import (count_distributions, fingerprint_of,
+                              share_out)
+from .federation_settings import FederationSettings
 from .personal_layers import find_personal
+from .resumed_federation import (check_resumed_partition,
+                                 check_resumed_settings)
+from .runner_checks import check_compile, check_input_sizes
 
 
 def check_run(cfg: Config):
@@ -40,32 +40,32 @@ def check_run(cfg: Config):
             raise ConfigError(name, 'it is missing',
                               'training needs it, see configs/')
     check_compile(cfg)
-    hook = build_hook(cfg)
+    settings = read_settings(cfg)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(name):
             _check_dataset(cfg[name].dataset, f'{name}.dataset')
     _check_evaluators(cfg)
-    for index, client in enumerate(hook.clients):
+    for index, client in enumerate(settings.clients):
         if client.dataset is not None:
             _check_dataset(client.dataset,
-                           f'FederatedHook.clients[{index}].dataset')
+                           f'federation.clients[{index}].dataset')
     _check_amp(cfg)
     checkpoint = checkpoint_to_resume(cfg)
     if checkpoint is not None:
         federation = CheckpointLoader.load_checkpoint(
             checkpoint, map_location='cpu').get('federation')
-        check_resumed_settings(federation, hook.settings)
-        check_resumed_partition(federation, _build_parts(cfg, hook))
+        check_resumed_settings(federation, settings)
+        check_resumed_partition(federation, _build_parts(cfg, settings))
     # Not find_latest_checkpoint, which reports what it did not find.
     elif osp.isfile(osp.join(cfg.work_dir, 'last_checkpoint')):
         raise ConfigError(
             'work_dir', f'{cfg.work_dir} already holds a run',
             'continue it with --resume, or choose another --work-dir')
     else:
-        _build_parts(cfg, hook)
+        _build_parts(cfg, settings)
 
 
-def _build_parts(cfg: Config, hook: FederatedHook) -> str:
+def _build_parts(cfg: Config, settings: FederationSettings) -> str:
     """Build model and partition, to see whether they fit together.
 
     The runner builds them once more; it writes to the work dir before it
@@ -78,20 +78,19 @@ def _build_parts(cfg: Config, hook: FederatedHook) -> str:
         cfg.get('default_scope', 'mmengine'))
     with scope:
         model = MODELS.build(copy.deepcopy(cfg.model))
-        hook.check_input_sizes(model)
+        check_input_sizes(model, settings)
         for name in ('val_cfg', 'test_cfg'):
             _check_views(model, cfg.get(name) or {})
         dataset = DATASETS.build(
             copy.deepcopy(cfg.train_dataloader.dataset))
-        shares = share_out(dataset, hook)
-        find_personal(model, hook.local_params)
-        count_distributions(hook.aggregator.distribution, hook.clients,
-                            shares)
-        objective = hook.local_objective
+        shares = share_out(dataset, settings)
+        find_personal(model, settings.local_params)
+        count_distributions(settings.build_aggregator().distribution,
+                            settings.clients, shares)
+        objective = settings.build_local_objective()
         if objective and objective.feature_module:
             find_module(model, objective.feature_module)
-    return partition_fingerprint(shares.datasets, hook.clients,
-                                 shares.indices)
+    return fingerprint_of(shares, settings)
 
 
 def _check_views(model, loop: dict):
@@ -104,24 +103,15 @@ def _check_views(model, loop: dict):
                 loop.get('upsample_to')))
 
 
-def build_hook(cfg: Config) -> FederatedHook:
-    """Build the config's ``FederatedHook``, which checks its arguments."""
-    hooks = [
-        dict(hook) for hook in cfg.get('custom_hooks') or ()
-        if hook.get('type') in ('FederatedHook', FederatedHook)
-    ]
-    if len(hooks) != 1:
+def read_settings(cfg: Config) -> FederationSettings:
+    """Settings of a config's federation, which it must have."""
+    settings = FederationSettings.of_config(cfg)
+    if settings is None:
         raise ConfigError(
-            'custom_hooks', f'there are {len(hooks)} FederatedHooks',
+            'custom_hooks', 'there is no FederatedHook',
             "add one: dict(type='FederatedHook', clients=[dict(name='high', "
             'input_size=(192, 256)), ...])')
-    arguments = hooks[0]
-    del arguments['type']
-    try:
-        return FederatedHook(**arguments)
-    except TypeError as error:
-        raise ConfigError('FederatedHook', str(error),
-                          'see its documentation') from None
+    return settings
 
 
 def checkpoint_to_resume(cfg: Config) -> Optional[str]:

@@ -25,11 +25,14 @@ class ProxyLoss:
             collation are used.
         groups (list[list[SampleKey]]): The samples, in groups of one
             resolution; each is one batch.
+        personal (dict[str, Tensor]): First values of the layers that stay
+            with the clients: the model may have those of one of them.
     """
 
     def __init__(self, model: nn.Module, dataloader: DataLoader,
-                 groups: List[List[SampleKey]]):
+                 groups: List[List[SampleKey]], personal: State):
         self.model = model
+        self.personal = personal
         self.device = next(model.parameters()).device
         self.groups = groups
         self.batches = [
@@ -44,7 +47,10 @@ class ProxyLoss:
             state (dict[str, Tensor]): A whole state of the model, or a part
                 of it: the rest is the model's own.
         """
-        state = {key: value.to(self.device) for key, value in state.items()}
+        state = {
+            key: value.to(self.device)
+            for key, value in {**self.personal, **state}.items()
+        }
         total = 0.
         # What a model draws in its loss must not depend on what ran before.
         with in_evaluation_mode(self.model), torch.random.fork_rng():

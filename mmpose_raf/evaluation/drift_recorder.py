@@ -53,22 +53,23 @@ class DriftRecorder:
             are among the evaluation's.
         part_evaluator (Evaluator, optional): The evaluation's metrics, built
             once more, for the parts; None if there are none.
-        personal (dict[str, dict[str, Tensor]]): Entries of the model's state
-            dict that a client has to itself, by its name: its part is judged
-            with them.
         threshold (float): See ``keypoint_threshold`` in
             :class:`DriftResult`.
         num_persons (int): Persons in the gallery.
+
+    Attributes:
+        personal (dict[str, dict[str, Tensor]]): Entries of the model's state
+            dict that a client has to itself, by its name: its part is judged
+            with them. Empty unless somebody sets it.
     """
 
     def __init__(self, evaluation: MultiResolutionEvaluation,
                  parts: Sequence[HeldOutPart],
                  part_evaluator: Optional[Evaluator],
-                 personal: Dict[str, State], threshold: float,
-                 num_persons: int):
+                 threshold: float, num_persons: int):
         self.evaluation = evaluation
         self.parts = parts
-        self.personal = personal
+        self.personal: Dict[str, State] = {}
         self.threshold = threshold
         self.has_keypoints = has_keypoints(evaluation.dataset.dataset)
         metainfo = evaluation.dataset.metainfo

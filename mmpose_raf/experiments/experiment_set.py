@@ -106,9 +106,6 @@ def _compose(base: Path, described: Config, values: List[str],
     for (axis, choices), value in zip(described.axes.items(), values):
         replace_fields(config, choices[value], f'axes.{axis}.{value}')
     config.randomness = dict(config.get('randomness', {}), seed=seed)
-    for hook in config.get('custom_hooks', ()):
-        if hook.type == 'FederatedHook':
-            hook.seed = seed
     return config
 
 
@@ -118,7 +115,7 @@ def replace_fields(config: Config, fields: Dict[str, Any], where: str):
     Args:
         config (Config): The config, changed in place.
         fields (dict): New values by dotted name, e.g.
-            ``{'custom_hooks.1.clients': [...]}``.
+            ``{'federation.clients': [...]}``.
         where (str): Where the fields stand, for messages.
 
     Raises:

@@ -6,16 +6,20 @@ from .aggregators import (Aggregator, ContributionFair, CoordinateMedian,
                           LearnableWeights, LossAware, MultiKrum,
                           NormClipping, StalenessAware, TrimmedMean)
 from .client_state import ClientState
-from .client_update import ClientUpdate, is_finite
+from .errors import FederationError
 from .folded_updates import FoldedUpdates
-from .objectives import MOON, SCAFFOLD, FedDyn, FedProx, LocalObjective
+from .messages import ClientUpdate, TrainRequest, find_fault, is_finite
+from .objectives import (MOON, SCAFFOLD, FedDyn, FedProx, LocalObjective,
+                         TrainingStart)
+from .round_report import RoundReport, Traffic
 from .server import Server
 
 __all__ = [
     'Aggregator', 'ClientState', 'ClientUpdate', 'ContributionFair',
     'CoordinateMedian', 'DiscrepancyAware', 'FedAdagrad', 'FedAdam', 'FedAvg',
-    'FedAvgM', 'FedDyn', 'FedProx', 'FedYogi', 'FoldedUpdates', 'Krum',
+    'FedAvgM', 'FedDyn', 'FedProx', 'FedYogi', 'FederationError', 'FoldedUpdates', 'Krum',
     'LayerwiseDivergenceAware', 'LearnableWeights', 'LocalObjective',
-    'LossAware', 'MOON', 'MultiKrum', 'NormClipping', 'SCAFFOLD', 'Server',
-    'StalenessAware', 'TrimmedMean', 'is_finite'
+    'LossAware', 'MOON', 'MultiKrum', 'NormClipping', 'RoundReport',
+    'SCAFFOLD', 'Server', 'StalenessAware', 'Traffic', 'TrainRequest',
+    'TrainingStart', 'TrimmedMean', 'find_fault', 'is_finite'
 ]

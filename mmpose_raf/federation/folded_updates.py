@@ -2,21 +2,14 @@
 
 from typing import List
 
-import torch
-
-from .client_update import ClientUpdate
+from .messages import ClientUpdate
 from .state_math import State, cast_state, fold_state, start_mean
 
 
 class FoldedUpdates:
-    """A running mean of updates: one state, however many there are.
+    """A running mean of updates: one state, however many there are."""
 
-    Args:
-        device (torch.device): Where it lies.
-    """
-
-    def __init__(self, device: torch.device):
-        self.device = device
+    def __init__(self):
         self.total = 0.
         self.mean: State = {}
         self.merged: List[ClientUpdate] = []
@@ -30,7 +23,7 @@ class FoldedUpdates:
         """
         self.total += weight
         if not self.merged:
-            self.mean = start_mean(update.state, self.device)
+            self.mean = start_mean(update.state)
             first = {key: value.new_empty(0)
                      for key, value in update.state.items()}
             self.merged = [

@@ -1,103 +1,225 @@
 """The global weights and what renews them."""
 
-from typing import Collection, Dict, Optional, Sequence
+from typing import Dict, List, Optional
 
 from .aggregators import Aggregator
-from .client_update import ClientUpdate
+from .folded_updates import FoldedUpdates
+from .messages import ClientUpdate, TrainRequest, find_fault
 from .objectives import LocalObjective
-from .state_math import State
+from .round_report import RoundReport, without_weights
+from .state_math import (State, compare_updates, state_bytes, update_norms)
 
 
 class Server:
     """Holds the global weights, numbered by how often they were renewed.
+
+    A round is
+
+        request = server.request('a client', round_)
+        refusal = server.receive(update)
+        ...
+        report = server.close_round()
+
+    Synchronous aggregators renew the weights at its end, asynchronous ones
+    with each update. A client that is still training from an older version
+    has a request in flight, which keeps that version alive.
 
     Args:
         state (dict[str, Tensor]): First global weights and buffers, which
             become its own.
         aggregator (Aggregator): What makes the next ones.
         objective (LocalObjective, optional): The clients' local objective,
-            whose server side belongs to the aggregation.
-        num_clients (int): Clients of the federation.
+            whose server side belongs to the aggregation. Defaults to None.
+        num_clients (int): Clients of the federation. Defaults to 1.
+        keep_updates (bool): Whether all updates of a round are kept to its
+            end, where their directions are compared. Without it those that
+            only a mean is needed of are added up as they come, and memory
+            does not grow with the clients. Defaults to True.
 
     Attributes:
         state (dict[str, Tensor]): The weights now. They are never changed
             in place.
         version (int): Their number.
+        in_flight (dict[str, TrainRequest]): What clients are working on.
+        report (RoundReport): What has arrived in this round.
+        folded (FoldedUpdates): The running mean, if ``is_folding``.
     """
 
     def __init__(self,
                  state: State,
                  aggregator: Aggregator,
-                 objective: Optional[LocalObjective],
-                 num_clients: int):
+                 objective: Optional[LocalObjective] = None,
+                 num_clients: int = 1,
+                 keep_updates: bool = True):
         self.state = state
         self.aggregator = aggregator
         self.objective = objective
         self.num_clients = num_clients
+        self.keep_updates = keep_updates
         self.version = 0
-        self.versions: Dict[int, State] = {0: state}
+        self.num_requests: Dict[str, int] = {}
+        self.in_flight: Dict[str, TrainRequest] = {}
+        self.report = RoundReport()
+        self.folded = FoldedUpdates()
 
     @property
-    def can_fold(self) -> bool:
-        """bool: Whether the mean of a round's updates stands for them."""
-        return self.aggregator.is_foldable and not (
-            self.aggregator.min_clients > 1
-            or self.objective and self.objective.needs_updates)
+    def is_folding(self) -> bool:
+        """bool: Whether updates are added up as they come."""
+        return not self.keep_updates and self.aggregator.is_foldable and not (
+            self.objective and self.objective.needs_updates)
 
-    def has_enough(self, updates: Sequence[ClientUpdate]) -> bool:
-        """Whether the aggregator can work with so many updates."""
-        return len(updates) >= self.aggregator.min_clients
-
-    def merge(self,
-              updates: Sequence[ClientUpdate],
-              awaited: Collection[int] = ()):
-        """Renew the weights.
+    def request(self, client: str, round_: int) -> TrainRequest:
+        """Ask a client to train from the weights now.
 
         Args:
-            updates (list[ClientUpdate]): What has arrived; if it is not
-                enough, the weights stay as they are under the next number.
-            awaited (set[int]): Numbers of the older weights that clients are
-                still training from; all others are forgotten.
+            client (str): Its name.
+            round_ (int): The round, counted from 0.
+        """
+        number = self.num_requests.get(client, 0)
+        self.num_requests[client] = number + 1
+        request = TrainRequest(
+            client, number, round_, self.version, self.state,
+            self.objective.download() if self.objective else {})
+        self.in_flight[client] = request
+        traffic = self.report.traffic
+        traffic.down += state_bytes(request.state) + state_bytes(
+            request.download)
+        traffic.visits += 1
+        return request
+
+    def receive(self, update: ClientUpdate) -> Optional[str]:
+        """Take in an update.
+
+        Args:
+            update (ClientUpdate): The update; its staleness and the length
+                of its way are noted in it.
+
+        Returns:
+            str | None: Why it is refused. None: it is taken.
+        """
+        request = self.in_flight.get(update.client)
+        if request is None or request.version != update.version:
+            refusal = 'nothing was asked of it'
+        else:
+            del self.in_flight[update.client]
+            refusal = find_fault(update, request.state)
+        if refusal:
+            self.report.refused[update.client] = refusal
+            return refusal
+        self.report.traffic.up += state_bytes(update.state) + state_bytes(
+            update.upload)
+        update.staleness = self.version - update.version
+        if self.aggregator.is_asynchronous:
+            update.metrics['staleness'] = update.staleness
+            self._measure(update, request.state)
+            self._renew([update], [update])
+        elif self.is_folding:
+            self._measure(update, request.state)
+            self.folded.add(update, self.aggregator.weight_of(update))
+        else:
+            self.report.updates.append(update)
+            return None
+        self.report.updates.append(without_weights(update))
+        return None
+
+    def close_round(self) -> RoundReport:
+        """End the round: renew the weights, unless each update has.
+
+        Returns:
+            RoundReport: What happened. Its updates have no weights.
 
         Raises:
-            ValueError: If the aggregator cannot take these updates.
+            FederationError: If the aggregator cannot take these updates.
         """
-        if updates:
-            previous, is_enough = self.state, self.has_enough(updates)
-            if is_enough:
-                self.state = self.aggregator.aggregate(previous, updates)
+        report = self.report
+        if not self.aggregator.is_asynchronous:
+            self.in_flight.clear()
+            arrived = report.updates
+            if self.is_folding:
+                arrived = self.folded.take()
+            elif self.keep_updates and len(arrived) > 1:
+                self._compare(arrived)
+            else:
+                for update in arrived:
+                    self._measure(update, self.state)
+            self._renew(arrived, report.updates)
+        report.updates = [without_weights(update) for update in report.updates]
+        self.report = RoundReport()
+        return report
+
+    def _renew(self, arrived: List[ClientUpdate],
+               reported: List[ClientUpdate]):
+        """Make the next global weights.
+
+        Args:
+            arrived (list[ClientUpdate]): What is aggregated: the updates, or
+                one that stands for all.
+            reported (list[ClientUpdate]): The single ones.
+        """
+        if arrived:
+            previous, needed = self.state, self.aggregator.min_clients
+            has_enough = len(reported) >= needed
+            if has_enough:
+                self.state = self.aggregator.aggregate(previous, arrived)
+            else:
+                self.report.too_few = needed
             if self.objective:
                 # Clients have gone on: the server's side must keep up.
                 shifted = self.objective.finish_round(
-                    previous, self.state, updates, self.num_clients)
-                self.state = shifted if is_enough else previous
-                self.objective.uploads = {}
+                    previous, self.state, reported, self.num_clients)
+                self.state = shifted if has_enough else previous
+            weights = self.aggregator.weights
+            for update in reported:
+                if update.client in weights:
+                    update.metrics['weight'] = weights[update.client]
         self.version += 1
-        self.versions[self.version] = self.state
-        self.versions = {
-            version: state
-            for version, state in self.versions.items()
-            if version == self.version or version in awaited
-        }
+
+    @staticmethod
+    def _measure(update: ClientUpdate, start: State):
+        update.metrics['update_norm'], = update_norms(
+            start, [update.state], update.parameter_names)
+
+    def _compare(self, updates: List[ClientUpdate]):
+        """Note how far each client went, and whether in one direction.
+
+        Drift is thus seen while it happens.
+        """
+        norms, cosines = compare_updates(
+            self.state, [update.state for update in updates],
+            updates[0].parameter_names)
+        for update, norm, cosine in zip(updates, norms, cosines):
+            update.metrics.update(update_norm=norm, update_cosine=cosine)
 
     def state_dict(self) -> dict:
         """What a continued run needs beside the weights now."""
-        state = dict(
+        return dict(
             aggregator=self.aggregator.state_dict(),
+            local_objective=self.objective.state_dict()
+            if self.objective else {},
             version=self.version,
-            awaited={
-                version: state
-                for version, state in self.versions.items()
-                if version != self.version
+            num_requests=self.num_requests,
+            in_flight={
+                name: [request.number, request.round, request.version]
+                for name, request in self.in_flight.items()
+            },
+            # Those that nobody trains from are gone.
+            versions={
+                request.version: request.state
+                for request in self.in_flight.values()
+                if request.version != self.version
             })
-        if self.objective:
-            state['local_objective'] = self.objective.state_dict()
-        return state
 
     def load_state_dict(self, state_dict: dict):
-        """Restore what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` gave; ``state`` is there already."""
         self.aggregator.load_state_dict(state_dict['aggregator'])
         if self.objective:
             self.objective.load_state_dict(state_dict['local_objective'])
         self.version = state_dict['version']
-        self.versions = {**state_dict['awaited'], self.version: self.state}
+        self.num_requests = dict(state_dict['num_requests'])
+        versions = {**state_dict['versions'], self.version: self.state}
+        self.in_flight = {
+            name: TrainRequest(name, number, round_, version,
+                               versions[version])
+            for name, (number, round_,
+                       version) in state_dict['in_flight'].items()
+        }

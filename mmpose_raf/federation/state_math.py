@@ -23,25 +23,15 @@ def clone_state(state: State,
         device (torch.device, optional): Where to. Defaults to None: where
             each entry is.
     """
-    return _move(state, device, copy=True)
+    return {
+        key: value.detach().to(device, copy=True)
+        for key, value in state.items()
+    }
 
 
 def put_state(state: State, device: torch.device) -> State:
     """The state on a device; entries that are there are not copied."""
-    return _move(state, device, copy=False)
-
-
-def _move(state: State, device: Optional[torch.device], copy: bool) -> State:
-    # From a GPU to the host torch takes pinned memory, and the copies are
-    # waited for together instead of one by one.
-    moved = {
-        key: value.detach().to(device, copy=copy, non_blocking=value.is_cuda)
-        for key, value in state.items()
-    }
-    if any(value.is_cuda and not moved[key].is_cuda
-           for key, value in state.items()):
-        torch.cuda.current_stream().synchronize()
-    return moved
+    return {key: value.detach().to(device) for key, value in state.items()}
 
 
 def copy_state(source: State, target: State):
@@ -146,12 +136,12 @@ def fold_state(mean: State, state: State, share: float):
         torch.maximum(mean[key], state[key].to(mean[key]), out=mean[key])
 
 
-def start_mean(state: State, device: torch.device) -> State:
+def start_mean(state: State) -> State:
     """A running mean of one state, in float32 at least, see
     :func:`fold_state`."""
     return clone_state(
         {key: _at_least_float32(value)
-         for key, value in state.items()}, device)
+         for key, value in state.items()})
 
 
 def cast_state(state: State, like: State) -> State:
@@ -191,7 +181,7 @@ def _with_counters(states: Sequence[State], result: State) -> State:
     return cast_state({key: result[key] for key in first}, first)
 
 
-def move_states(states: Sequence[State], reference: State,
+def displacements(states: Sequence[State], reference: State,
                 keys: Sequence[str]) -> List[State]:
     """How far states have moved, w_k - w.
 
@@ -341,11 +331,11 @@ def squared_distances(states: Sequence[State]) -> Tensor:
 def update_norms(reference: State, states: Sequence[State],
                  keys: Sequence[str]) -> List[float]:
     """Lengths of updates, ||w_k - w||, see :func:`compare_updates`."""
-    # One move at a time: with many clients they would be as large as all
+    # One way at a time: with many clients they would be as large as all
     # their weights.
     groups = _groups(reference, keys)
     return [
-        math.hypot(*(state_norm(move_states([state], reference, group)[0])
+        math.hypot(*(state_norm(displacements([state], reference, group)[0])
                      for group in groups)) for state in states
     ]
 
@@ -372,16 +362,16 @@ def compare_updates(reference: State, states: Sequence[State],
     factors = [1 / norm if norm else 0. for norm in norms]
 
     # Each is computed twice rather than kept, see update_norms.
-    def unit_moves(group: List[str]) -> Iterator[State]:
+    def unit_ways(group: List[str]) -> Iterator[State]:
         for state, factor in zip(states, factors):
-            move, = move_states([state], reference, group)
-            yield scale_state(move, factor)
+            way, = displacements([state], reference, group)
+            yield scale_state(way, factor)
 
     products = [0.] * len(states)
     for group in _groups(reference, keys):
-        total = reduce(add_states, unit_moves(group))
-        for index, move in enumerate(unit_moves(group)):
-            products[index] += dot_states(move, total)
+        total = reduce(add_states, unit_ways(group))
+        for index, way in enumerate(unit_ways(group)):
+            products[index] += dot_states(way, total)
     others = sum(norm > 0 for norm in norms) - 1
     return norms, [(product - 1) / others if others > 0 and norm else math.nan
                    for product, norm in zip(products, norms)]

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmpose_raf.datasets.client import Client, parse_clients
 from mmpose_raf.errors import ConfigError
 
-FIELD = 'FederatedHook.clients'
+FIELD = 'federation.clients'
 HIGH = dict(name='high', input_size=(192, 256))
 LOW = dict(name='low', input_size=(96, 128))
 

@@ -9,8 +9,8 @@ from mmengine.dataset import DefaultSampler
 
 from mmpose_raf.datasets.client import Client
 from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
-from mmpose_raf.datasets.availability import always
 from mmpose_raf.datasets.participation import Participation
+from mmpose_raf.datasets.schedule import SynchronousSchedule
 
 
 def make_sampler(counts,
@@ -29,8 +29,9 @@ def make_sampler(counts,
         Client('client', (48, 64), ((32, 48), ) * (sizes - 1)) for _ in counts
     ]
     return ClientBatchSampler(clients, indices, batch_size, local_epochs,
-                              Participation(always(len(counts)), fraction,
-                                            seed=seed), seed,
+                              SynchronousSchedule(
+                                  Participation((1., ) * len(counts),
+                                                fraction), seed=seed), seed,
                               drop_last, **ranks)
 
 
@@ -55,7 +56,7 @@ samplers = st.builds(make_sampler,
 def test_a_round(sampler, round_):
     batches = batches_of(sampler, round_)
     participants = [
-        visit.client for visit in sampler.participation.of_round(round_)
+        visit.client for visit in sampler.schedule.of_round(round_).visits
     ]
     assert len(batches) == len(sampler)
 

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 from mmpose_raf.datasets.client import Client
 from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
 from mmpose_raf.datasets.federated_dataset import FederatedDataset, SampleKey
-from mmpose_raf.datasets.availability import always
 from mmpose_raf.datasets.participation import Participation
+from mmpose_raf.datasets.schedule import SynchronousSchedule
 from tests.toy import (CODEC, METAINFO, SIZES, toy_dataset, toy_pipeline)
 
 CLIENTS = [Client(name, SIZES[name]) for name in ('high', 'low')]
@@ -78,7 +78,8 @@ def batches(federated, num_workers):
                                  INDICES,
                                  batch_size=2,
                                  local_epochs=1,
-                                 participation=Participation(always(2)),
+                                 schedule=SynchronousSchedule(
+                                     Participation.of_all(2)),
                                  seed=0,
                                  drop_last=False)
     loader = DataLoader(federated,

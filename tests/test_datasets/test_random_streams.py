@@ -4,8 +4,8 @@ import numpy as np
 
 from mmpose_raf.datasets.client import Client
 from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
-from mmpose_raf.datasets.availability import always
-from mmpose_raf.datasets.participation import Participation, Visit
+from mmpose_raf.datasets.participation import Participation
+from mmpose_raf.datasets.schedule import SynchronousSchedule, Visit
 
 
 def test_streams_differ(monkeypatch):
@@ -20,18 +20,16 @@ def test_streams_differ(monkeypatch):
 
     monkeypatch.setattr(np.random, 'default_rng', spy)
     np.random.default_rng(5)  # as a partitioner draws
-    participation = Participation(always(3), fraction=.5, seed=5)
+    schedule = SynchronousSchedule(Participation((1., ) * 3, .5), seed=5)
     sampler = ClientBatchSampler([Client('client', (48, 64))] * 3,
                                  [np.arange(4)] * 3,
                                  batch_size=2,
                                  local_epochs=2,
-                                 participation=participation,
+                                 schedule=schedule,
                                  seed=5,
                                  drop_last=False)
     for round_ in range(2):
-        participation.of_round(round_)
-        sampler.set_epoch(round_)
+        schedule.of_round(round_)
         for client in range(3):
-            for epoch in range(2):
-                list(sampler._batches(Visit(client, 0, 0, 0.), epoch))
+            list(sampler.batches_of(Visit(client, round_, 0.)))
     assert len(states) == len(set(states)) == 1 + 2 * 2 + 2 * 3 * 2

@@ -16,8 +16,8 @@ from mmpose.registry import MODELS
 from mmpose_raf.datasets.client import parse_clients
 from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
 from mmpose_raf.datasets.federated_dataset import FederatedDataset
-from mmpose_raf.datasets.availability import always
-from mmpose_raf.datasets.participation import Participation
+from mmpose_raf.datasets.participation import parse_participation
+from mmpose_raf.datasets.schedule import SynchronousSchedule
 from mmpose_raf.registry import PARTITIONERS
 
 
@@ -37,7 +37,7 @@ class FederationByHand:
         self.keeps = federation.get('optimizer_state', 'keep') == 'keep'
         aggregator = federation.get('aggregator', {})
         self.by_samples = aggregator.get('weighting') == 'samples'
-        seed = federation.get('seed', 0)
+        seed = cfg.randomness.seed
 
         dataset = DATASETS.build(cfg.train_dataloader.dataset)
         self.indices = PARTITIONERS.build(
@@ -53,9 +53,10 @@ class FederationByHand:
                 self.indices,
                 cfg.train_dataloader.batch_size,
                 self.local_epochs,
-                Participation(always(len(self.clients)),
-                              federation.get('client_fraction', 1.),
-                              seed=seed),
+                SynchronousSchedule(
+                    parse_participation(federation.get('participation'),
+                                        self.clients, 'participation'),
+                    seed=seed),
                 seed,
                 drop_last=False,
                 rank=rank,

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from mmpose_raf.datasets.participation import Visit
+from mmpose_raf.datasets.schedule import Visit
 from mmpose_raf.federation import FedAvg, StalenessAware
 from mmpose_raf.registry import AGGREGATORS
 from tests.test_engine.by_hand import FederationByHand
@@ -28,6 +28,7 @@ class AsynchronousByHand(FederationByHand):
     def rounds(self, count):
         """Global weights after each round of three arrivals."""
         now, version, results = 0., 0, []
+        numbers = [0, 0, 0]
         state = copy.deepcopy(self.model.state_dict())
         durations = [
             len(own) / speed
@@ -35,13 +36,12 @@ class AsynchronousByHand(FederationByHand):
         ]
         queue = [(durations[i], i, 0, state) for i in range(3)]
         heapq.heapify(queue)
-        for round_ in range(count):
-            repeats = [0, 0, 0]
+        for _ in range(count):
             for _ in range(3):
                 now, client, began, start = heapq.heappop(queue)
-                visit = Visit(client, repeats[client], began, now)
-                repeats[client] += 1
-                trained = self.train_visit(round_, visit, start)
+                visit = Visit(client, numbers[client], now)
+                numbers[client] += 1
+                trained = self.train_visit(visit, start)
                 staleness = version - began
                 version += 1
                 xi = version**-.5 * (staleness + 1)**-.5
@@ -57,10 +57,9 @@ class AsynchronousByHand(FederationByHand):
             results.append((state, now))
         return results
 
-    def train_visit(self, round_, visit, start):
+    def train_visit(self, visit, start):
         sampler, = self.samplers
-        sampler.set_epoch(round_)
-        batches = list(sampler._batches(visit, 0))
+        batches = list(sampler.batches_of(visit))
         self.model.load_state_dict(start)
         return self.train(visit.client, [[batch] for batch in batches])
 
@@ -70,8 +69,7 @@ def test_like_a_clock_by_hand(tmp_path):
                      clients=CLIENTS,
                      rounds=4,
                      hooks=[dict(type='Witness')],
-                     aggregator=dict(type=LATEST),
-                     asynchronous=True)
+                     aggregator=dict(type=LATEST))
     runner = run(cfg)
     witness = hook_of(runner, Witness)
     # What is tested happens: the fast client comes twice in a round.
@@ -110,14 +108,15 @@ def test_staleness_and_memory(tmp_path):
                    clients=CLIENTS,
                    rounds=4,
                    num_samples=12,
-                   aggregator=dict(type='StalenessSpy'),
-                   asynchronous=True))
-    hook = hook_of(runner)
+                   aggregator=dict(type='StalenessSpy')))
+    server = runner.train_loop.server
     # Arrivals at .4, .8, 1 (mid), 1.2, 1.6, 2 (high before mid, low), ...
-    assert hook.aggregator.seen[:6] == [('high', 0), ('high', 0), ('mid', 2),
+    assert server.aggregator.seen[:6] == [('high', 0), ('high', 0), ('mid', 2),
                                         ('high', 1), ('high', 0),
                                         ('high', 0)]
-    assert len(hook._server.versions) <= 4
+    # Of the two that are at work one has begun with the last version.
+    assert len(server.in_flight) == 3
+    assert len(server.state_dict()['versions']) <= 2
     log = next(tmp_path.glob('*/*.log')).read_text()
     assert 'Simulated clock: 1.0 s' in log
     assert 'staleness' in log
@@ -129,10 +128,9 @@ def test_one_at_a_time_is_sequential(tmp_path):
         toy_config(tmp_path,
                    clients=CLIENTS,
                    rounds=5,
-                   client_fraction=.3,
-                   aggregator=dict(type='StalenessSpy'),
-                   asynchronous=True))
-    ages = [age for _, age in hook_of(runner).aggregator.seen]
+                   participation=.3,
+                   aggregator=dict(type='StalenessSpy')))
+    ages = [age for _, age in runner.train_loop.server.aggregator.seen]
     assert ages == [0] * 5
 
 
@@ -158,18 +156,19 @@ def test_who_returns_starts_from_the_weights_of_now(tmp_path):
                      hooks=[dict(type='Witness')],
                      optimizer_state='reset',
                      aggregator=dict(type='RoundSpy'),
-                     availability=dict(mid=[(1, 1), (3, 3)], high=[(1, 2)]))
+                     participation=dict(presence=dict(
+                         mid=[(1, 1), (3, 3)], high=[(1, 2)])))
     runner = run(cfg)
-    assert hook_of(runner).aggregator.rounds == [['high', 'mid', 'low'],
+    assert runner.train_loop.server.aggregator.rounds == [['high', 'mid', 'low'],
                                                  ['high', 'low'],
                                                  ['mid', 'low']]
     witness = hook_of(runner, Witness)
     by_hand = FederationByHand(cfg, witness.rounds[1])
     sampler, = by_hand.samplers
-    sampler.set_epoch(2)
     states = []
-    for client in (1, 2):
-        batches = list(sampler._batches(Visit(client, 0, 2, 0.), 0))
+    # The training of mid is its second, that of low its third.
+    for client, number in ((1, 1), (2, 2)):
+        batches = list(sampler.batches_of(Visit(client, number, 0.)))
         by_hand.model.load_state_dict(witness.rounds[1])
         states.append(by_hand.train(client, [[batch] for batch in batches]))
     for key, value in witness.rounds[2].items():
@@ -184,7 +183,8 @@ def test_a_round_without_anybody(tmp_path):
                    rounds=3,
                    hooks=[dict(type='Witness')],
                    val=True,
-                   availability=dict(high=[(1, 1), (3, 3)], low=[(3, 3)])))
+                   participation=dict(presence=dict(
+                       high=[(1, 1), (3, 3)], low=[(3, 3)]))))
     first, second, third = hook_of(runner, Witness).rounds
     for key, value in first.items():
         assert torch.equal(value, second[key])
@@ -203,10 +203,10 @@ def test_too_few_for_the_aggregator(tmp_path):
                    rounds=3,
                    hooks=[dict(type='Witness')],
                    aggregator=dict(type='TrimmedMean'),
-                   availability=dict(mid=[(1, 1), (3, 3)])))
+                   participation=dict(presence=dict(mid=[(1, 1), (3, 3)]))))
     first, second, third = hook_of(runner, Witness).rounds
     name = 'head.final_layer.weight'
     assert torch.equal(first[name], second[name])
     assert not torch.equal(third[name], second[name])
     log = next(tmp_path.glob('*/*.log')).read_text()
-    assert 'TrimmedMean needs 3 updates, there are 2' in log
+    assert 'The aggregator needs 3 updates, there are 2' in log

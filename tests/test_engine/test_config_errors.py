@@ -1,14 +1,20 @@
 """What a user may get wrong, each told with the name of the field."""
 
+from dataclasses import FrozenInstanceError
+
 import pytest
+from mmengine.config import Config
 from mmengine.optim import LinearLR, OptimWrapper, OptimWrapperDict
 from mmengine.registry import DATA_SAMPLERS, OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.runner import Runner
 from torch.optim import SGD
 from torch.utils.data import BatchSampler
 
-from mmpose_raf.engine import FederatedHook
+from mmpose_raf.engine import FederationSettings
+from mmpose_raf.engine.federation_settings import Execution
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.federation import FedAvg
+from mmpose_raf.registry import AGGREGATORS
 from tests.toy import (METAINFO, SIZES, run, toy_clients, toy_config,
                        toy_dataset, toy_pipeline)
 
@@ -22,16 +28,20 @@ CLIENTS = toy_clients('high', 'low')
     (dict(local_epochs=0), 'local_epochs'),
     (dict(local_epochs=1.5), 'local_epochs'),
     (dict(local_epochs=True), 'local_epochs'),
-    (dict(client_fraction=0), 'client_fraction'),
-    (dict(client_fraction=1.1), 'client_fraction'),
-    (dict(client_fraction=float('nan')), 'client_fraction'),
-    (dict(client_fraction='0.5'), 'client_fraction'),
+    (dict(participation=0), 'participation'),
+    (dict(participation=1.1), 'participation'),
+    (dict(participation=float('nan')), 'participation'),
+    (dict(participation='0.5'), 'participation'),
+    (dict(participation=True), 'participation'),
+    (dict(participation=dict(share=.5)), 'participation.share'),
     (dict(optimizer_state='drop'), 'optimizer_state'),
     (dict(optimizer_state=['keep']), 'optimizer_state'),
-    (dict(state_device='gpu'), 'state_device'),
-    (dict(seed=-1), 'seed'),
-    (dict(seed=.5), 'seed'),
-    (dict(seed=None), 'seed'),
+    (dict(execution=dict(state_device='gpu')), 'execution.state_device'),
+    (dict(execution=dict(overlap='yes')), 'execution.overlap'),
+    (dict(execution='clients'), 'execution'),
+    (dict(execution=dict(device='cpu')), 'execution'),
+    (dict(seed=1), 'seed'),
+    (dict(clientz=2), 'clientz'),
     (dict(partitioner=None), 'partitioner'),
     (dict(partitioner='RandomPartitioner'), 'partitioner'),
     (dict(partitioner=dict(samples_per_client=2)), 'partitioner'),
@@ -43,56 +53,101 @@ CLIENTS = toy_clients('high', 'low')
     (dict(aggregator=dict(type='FedAvg', weighting='size')), 'aggregator'),
     (dict(local_objective=dict(type='FedProx')), 'local_objective'),
     (dict(local_objective='FedProx'), 'local_objective'),
-    (dict(availability=2), 'availability.high'),
-    (dict(availability=dict(mid=.5)), 'availability.mid'),
-    (dict(proxy_samples=-1), 'proxy_samples'),
-    (dict(proxy_samples=.5), 'proxy_samples'),
-    (dict(aggregator=dict(type='LearnableWeights')), 'proxy_samples'),
-    (dict(proxy_samples=4), 'proxy_samples'),
-    (dict(aggregator=dict(type='StalenessAware')), 'aggregator'),
+    (dict(participation=dict(presence=2)), 'participation.presence.high'),
+    (dict(participation=dict(presence=dict(mid=.5))),
+     'participation.presence.mid'),
+    (dict(aggregator=dict(type='LearnableWeights')), 'aggregator'),
+    (dict(aggregator=dict(type='LearnableWeights', proxy_samples=.5)),
+     'aggregator'),
+    (dict(aggregator=dict(type='FedAvg', proxy_samples=4)), 'aggregator'),
+    (dict(aggregator=dict(type='FedAdagrad', beta2=.9)), 'aggregator'),
     (dict(aggregator=dict(type='Krum')), 'clients'),
     (dict(aggregator=dict(type='DiscrepancyAware', b='x')), 'aggregator'),
-    (dict(update_cosines=1), 'update_cosines'),
-    (dict(asynchronous='yes'), 'asynchronous'),
-    (dict(asynchronous=True), 'aggregator'),
-    (dict(asynchronous=True, aggregator=dict(type='StalenessAware')),
-     'clients'),
-    (dict(asynchronous=True,
-          aggregator=dict(type='StalenessAware'),
+    (dict(keep_updates=1), 'keep_updates'),
+    (dict(asynchronous=True), 'asynchronous'),
+    (dict(aggregator=dict(type='StalenessAware')), 'clients'),
+    (dict(aggregator=dict(type='StalenessAware'),
           local_objective=dict(type='SCAFFOLD')), 'local_objective'),
     (dict(clients=[dict(CLIENTS[0], samples_per_second=1), CLIENTS[1]]),
      'clients'),
     (dict(clients=[dict(CLIENTS[0], samples_per_second=0)]),
      'clients[0].samples_per_second'),
 ])
-def test_arguments(arguments, field):
+def test_settings(arguments, field):
     with pytest.raises(ConfigError) as error:
-        FederatedHook(**{'clients': CLIENTS, **arguments})
-    assert error.value.field == f'FederatedHook.{field}'
+        FederationSettings.parse({'clients': CLIENTS, **arguments}, seed=0)
+    assert error.value.field == f'federation.{field}'
     assert '\n' not in str(error.value)
 
 
 def test_partitioners_name_their_own_arguments():
     with pytest.raises(ConfigError) as error:
-        FederatedHook(CLIENTS,
-                      partitioner=dict(type='RandomPartitioner',
-                                       samples_per_client=0))
+        FederationSettings.parse(
+            dict(clients=CLIENTS,
+                 partitioner=dict(type='RandomPartitioner',
+                                  samples_per_client=0)), seed=0)
     assert error.value.field == 'RandomPartitioner.samples_per_client'
 
 
-def test_valid_arguments():
-    hook = FederatedHook(CLIENTS,
-                         partitioner=dict(type='RandomPartitioner',
-                                          samples_per_client=[2, 3]),
-                         aggregator=dict(type='FedAvg', weighting='samples'),
-                         local_epochs=3,
-                         client_fraction=1,
-                         optimizer_state='reset',
-                         state_device='model',
-                         seed=2**40)
-    assert hook.local_epochs == 3
-    assert hook.aggregator.weighting == 'samples'
-    assert hook.partitioner.samples_per_client == [2, 3]
+def test_settings_of_a_config():
+    """Those under ``federation`` override the hook's, at any depth."""
+    cfg = Config(
+        dict(randomness=dict(seed=2**40),
+             custom_hooks=[
+                 dict(type='SyncBuffersHook'),
+                 dict(type='FederatedHook',
+                      clients=CLIENTS,
+                      local_epochs=3,
+                      aggregator=dict(type='FedAvg', weighting='samples'),
+                      execution=dict(state_device='model'))
+             ],
+             federation=dict(local_epochs=2,
+                             participation=.5,
+                             execution=dict(parallel='clients'))))
+    settings = FederationSettings.of_config(cfg)
+    assert [client.name for client in settings.clients] == ['high', 'low']
+    assert (settings.local_epochs, settings.seed) == (2, 2**40)
+    assert settings.execution == Execution('clients', 'model', False)
+    assert settings.build_aggregator().weighting == 'samples'
+    assert settings.participation.num_participants == 1
+    assert not settings.is_asynchronous
+    with pytest.raises(FrozenInstanceError):
+        settings.local_epochs = 1
+
+
+def test_a_config_without_the_hook_has_no_federation():
+    assert FederationSettings.of_config(
+        Config(dict(federation=dict(clients=CLIENTS)))) is None
+
+
+def test_settings_of_earlier_versions_say_what_they_have_become():
+    with pytest.raises(ConfigError, match='use participation'):
+        FederationSettings.parse(dict(clients=CLIENTS, client_fraction=.5), 0)
+
+
+@pytest.mark.parametrize('seed', [-1, .5, True, 'x'])
+def test_wrong_seeds(seed):
+    with pytest.raises(ConfigError, match='randomness.seed: got'):
+        FederationSettings.of_config(
+            Config(
+                dict(randomness=dict(seed=seed),
+                     custom_hooks=[
+                         dict(type='FederatedHook', clients=CLIENTS)
+                     ])))
+
+
+@AGGREGATORS.register_module(force=True)
+class Broken(FedAvg):
+    """A plugin with a bug."""
+
+    def aggregate(self, global_state, updates):
+        return int('x')
+
+
+def test_a_plugins_bug_keeps_its_traceback(tmp_path):
+    with pytest.raises(ValueError) as error:
+        run(toy_config(tmp_path, aggregator=dict(type='Broken')))
+    assert not isinstance(error.value, ConfigError)
 
 
 def error_of(cfg):
@@ -111,7 +166,7 @@ def test_client_without_samples(tmp_path):
                      ],
                      partitioner=dict(type='NativeResolutionPartitioner'))
     error = error_of(cfg)
-    assert error.field == "FederatedHook.clients: client 'huge'"
+    assert error.field == "federation.clients: client 'huge'"
     assert 'no samples' in str(error)
 
 
@@ -121,14 +176,14 @@ def test_client_with_an_empty_dataset(tmp_path):
         for client, count in zip(CLIENTS, (3, 0))
     ]
     error = error_of(toy_config(tmp_path, clients=clients))
-    assert error.field == "FederatedHook.clients: client 'low'"
+    assert error.field == "federation.clients: client 'low'"
 
 
 @pytest.mark.parametrize('size', [(48, 60), (40, 64)])
 def test_input_size_that_the_patch_does_not_divide(tmp_path, size):
     clients = [CLIENTS[1], dict(name='odd', input_size=size)]
     error = error_of(toy_config(tmp_path, clients=clients))
-    assert error.field == 'FederatedHook.clients[1].input_size'
+    assert error.field == 'federation.clients[1].input_size'
     assert '16' in str(error)
 
 

@@ -39,8 +39,7 @@ ALGORITHMS = dict(
     loss_aware=dict(aggregator=dict(type='LossAware', num_rounds=4),
                     clients=('high', 'mid', 'low'),
                     num_samples=12),
-    proxy=dict(aggregator=dict(type='ContributionFair'),
-               proxy_samples=2,
+    proxy=dict(aggregator=dict(type='ContributionFair', proxy_samples=2),
                local_objective=dict(type='MOON'),
                local_params='norm',
                num_samples=12))
@@ -48,7 +47,7 @@ SCRIPT = '''
 import sys
 import torch
 from tests.test_engine.test_distributed import make_config
-from tests.toy import Witness, hook_of, run
+from tests.toy import Witness, client_states, hook_of, run
 
 # MMEngine's launcher takes it for granted that there are GPUs.
 torch.cuda.set_device = lambda device: None
@@ -59,14 +58,13 @@ cfg.launcher = 'pytorch'
 cfg.model_wrapper_cfg = dict(device_ids=None, broadcast_buffers=False)
 runner = run(cfg, resume=resume == 'resume')
 witness = hook_of(runner, Witness)
-hook = hook_of(runner)
 torch.save(
     dict(
         world_size=runner.world_size,
         first=witness.first,
         rounds=witness.rounds,
         seen=[(s['client'], tuple(s['samples'])) for s in witness.iterations],
-        clients=hook._switch.state_dict()),
+        clients=client_states(runner)),
     f'{folder}/rank_{runner.rank}_{resume}.pth')
 '''
 

@@ -155,7 +155,7 @@ def test_persons_are_the_same_in_every_run(tmp_path):
     """Even if their pipeline draws numbers."""
     batches = []
     for seed in (0, 5):
-        cfg = config(tmp_path / str(seed), HOOK, model_seed=seed, rounds=1)
+        cfg = config(tmp_path / str(seed), HOOK, seed=seed, rounds=1)
         cfg.val_dataloader.dataset.pipeline = toy_dataset()['pipeline']
         batches.append(hook_of(run(cfg), FeatureMovementHook)._batch)
     for one, other in zip(*(batch['inputs'] for batch in batches)):

@@ -1,15 +1,11 @@
 """Rounds of the hook, against a federation written by hand."""
 
 import gc
-from unittest import mock
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from mmpose_raf.datasets.participation import Visit
-from mmpose_raf.engine import federated_hook
 from mmpose_raf.federation import FedAvg
 from mmpose_raf.registry import AGGREGATORS
 from tests.test_engine.by_hand import FederationByHand
@@ -45,7 +41,7 @@ CASES = dict(
     plain=dict(),
     stock_model=dict(raf=False),
     reset=dict(optimizer_state='reset'),
-    fraction=dict(clients=FOUR, client_fraction=.5, num_samples=14),
+    fraction=dict(clients=FOUR, participation=.5, num_samples=14),
     samples=dict(aggregator=dict(type='FedAvg', weighting='samples'),
                  partitioner=dict(type='RandomPartitioner',
                                   samples_per_client=[7, 2])),
@@ -63,7 +59,7 @@ CASES = dict(
     accumulation=dict(num_samples=16,
                       optim_wrapper=optim_wrapper(accumulative_counts=2)),
     all_at_once=dict(clients=FOUR,
-                     client_fraction=.75,
+                     participation=.75,
                      num_samples=22,
                      local_epochs=2,
                      seed=3,
@@ -94,7 +90,7 @@ def test_rounds_equal_those_by_hand(tmp_path, case):
     assert len(witness.rounds) == 3
 
     # The moments that stay with the clients.
-    for client, state in enumerate(hook_of(runner)._switch.clients):
+    for client, state in enumerate(runner.train_loop.states):
         if not by_hand.keeps or client not in by_hand.moments:
             assert state.optimizer == {}
             continue
@@ -116,7 +112,7 @@ def test_buffers_are_averaged(tmp_path):
                      rounds=2,
                      aggregator=dict(type='Recorder'))
     runner = run(cfg)
-    _, updates, _ = hook_of(runner).aggregator.calls[-1]
+    _, updates, _ = runner.train_loop.server.aggregator.calls[-1]
     assert [update.client for update in updates] == ['high', 'mid', 'low']
     state = runner.model.state_dict()
     statistics = [key for key in state if 'running_' in key]
@@ -140,7 +136,7 @@ def test_what_the_server_is_given(tmp_path):
                      rounds=2,
                      aggregator=dict(type='Recorder'))
     runner = run(cfg)
-    calls = hook_of(runner).aggregator.calls
+    calls = runner.train_loop.server.aggregator.calls
     assert len(calls) == 2
     for _, updates, _ in calls:
         assert [update.num_samples for update in updates] == [4, 3]
@@ -168,7 +164,7 @@ def test_updates_are_compared(tmp_path):
                    rounds=2,
                    aggregator=dict(type='Recorder')))
     names = [name for name, _ in runner.model.named_parameters()]
-    for before, updates, _ in hook_of(runner).aggregator.calls:
+    for before, updates, _ in runner.train_loop.server.aggregator.calls:
         moved = [
             np.concatenate([(update.state[name] - before[name]).double().numpy(
             ).ravel() for name in names]) for update in updates
@@ -193,7 +189,7 @@ def test_an_update_alone_has_no_cosine(tmp_path):
                    clients=('high', ),
                    rounds=1,
                    aggregator=dict(type='Recorder')))
-    (_, (update, ), _), = hook_of(runner).aggregator.calls
+    (_, (update, ), _), = runner.train_loop.server.aggregator.calls
     assert update.metrics['update_norm'] > 0
     assert 'update_cosine' not in update.metrics
 
@@ -205,7 +201,7 @@ def test_metrics_are_the_means_of_the_iterations(tmp_path):
                    hooks=[WITNESS],
                    aggregator=dict(type='Recorder')))
     witness = hook_of(runner, Witness)
-    _, updates, _ = hook_of(runner).aggregator.calls[0]
+    _, updates, _ = runner.train_loop.server.aggregator.calls[0]
     for update in updates:
         losses = [
             loss for loss, seen in zip(witness.losses, witness.iterations)
@@ -259,17 +255,13 @@ def test_dates_are_seeds(tmp_path):
     assert runner.epoch == 1
 
 
-def test_model_randomness_differs_between_clients_and_rounds(tmp_path):
+def test_model_randomness_differs_between_clients_and_trainings(tmp_path):
     runner = run(toy_config(tmp_path, rounds=1))
-    hook = hook_of(runner)
     seeds = {
-        (round_, client, repeat):
-        hook._seed_of(round_, Visit(client, repeat, 0, 0.))
-        for round_ in range(300)
-        for client in range(2)
-        for repeat in range(50)
+        runner.train_loop.trainer.seed_of(client, number)
+        for number in range(300) for client in ('high', 'low')
     }
-    assert len(set(seeds.values())) == len(seeds)
+    assert len(seeds) == 2 * 300
 
 
 class Census:
@@ -310,7 +302,7 @@ def test_one_model_for_any_number_of_clients(tmp_path):
         counts.append(census.since().tolist())
         modules = sum(1 for _ in runner.model.modules())
         parameters = sum(1 for _ in runner.model.parameters())
-        states = hook_of(runner)._switch.clients
+        states = runner.train_loop.states
         assert len(states) == num_clients
         assert all(len(state.optimizer) == parameters for state in states)
         for state in states:
@@ -323,19 +315,21 @@ def test_one_model_for_any_number_of_clients(tmp_path):
 
 
 @pytest.mark.parametrize('state_device', ['cpu', 'model'])
-def test_state_device(tmp_path, state_device):
-    runner = run(toy_config(tmp_path, rounds=1, state_device=state_device))
-    hook = hook_of(runner)
-    for value in hook._server.state.values():
-        assert value.device.type == 'cpu'
-    pointers = {value.data_ptr() for value in weights_of(runner).values()}
-    assert not pointers & {v.data_ptr() for v in hook._server.state.values()}
+def test_global_weights_are_not_the_models(tmp_path, state_device):
+    runner = run(
+        toy_config(tmp_path,
+                   rounds=1,
+                   execution=dict(state_device=state_device)))
+    state = runner.train_loop.server.state
+    pointers = {value.data_ptr() for value in runner.model.state_dict().values()}
+    assert not pointers & {value.data_ptr() for value in state.values()}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 @pytest.mark.parametrize('state_device', ['cpu', 'model'])
+@pytest.mark.parametrize('overlap', [False, True])
 @pytest.mark.parametrize('amp', [False, True])
-def test_on_a_gpu(tmp_path, state_device, amp):
+def test_on_a_gpu(tmp_path, state_device, overlap, amp):
     """The same on a GPU; with mixed precision a run is exact as well."""
     wrapper = optim_wrapper(type='AmpOptimWrapper') if amp else None
     results = []
@@ -344,14 +338,15 @@ def test_on_a_gpu(tmp_path, state_device, amp):
                          rounds=2,
                          hooks=[WITNESS],
                          optim_wrapper=wrapper,
-                         state_device=state_device)
+                         execution=dict(state_device=state_device,
+                                        overlap=overlap))
         runner = run(cfg, device='cuda')
         results.append(weights_of(runner))
-        hook = hook_of(runner)
+        loop = runner.train_loop
         wanted = 'cpu' if state_device == 'cpu' else 'cuda'
-        for value in hook._server.state.values():
+        for value in loop.server.state.values():
             assert value.device.type == wanted
-        for state in hook._switch.clients:
+        for state in loop.states:
             for moments in state.optimizer.values():
                 assert moments['exp_avg'].device.type == wanted
         for value in runner.optim_wrapper.optimizer.state.values():
@@ -373,18 +368,3 @@ def test_on_a_gpu(tmp_path, state_device, amp):
         ]
         # AdamW turns the rounding of tiny gradients into whole steps.
         assert torch.cat([c.flatten() for c in close]).float().mean() > .95
-
-
-@pytest.mark.filterwarnings("ignore:'pin_memory' argument")
-@pytest.mark.parametrize('has_gpu', [False, True])
-def test_images_are_pinned_for_a_gpu(tmp_path, monkeypatch, has_gpu):
-    build = federated_hook.build_federated_dataloader
-
-    def build_beside_a_gpu(*args):
-        with mock.patch('torch.cuda.is_available', lambda: has_gpu):
-            return build(*args)
-
-    monkeypatch.setattr(federated_hook, 'build_federated_dataloader',
-                        build_beside_a_gpu)
-    runner = run(toy_config(tmp_path, rounds=1))
-    assert runner.train_dataloader.pin_memory == has_gpu

@@ -41,7 +41,7 @@ def test_states_are_moved_but_for_their_step_counters():
 @needs_gpu
 def test_there_and_back_on_a_gpu():
     device = torch.device('cuda')
-    transfer = HostTransfer(device, CPU)
+    transfer = HostTransfer(device, CPU, overlap=True)
     tree = moments(device)
     expected = tree[0]['exp_avg'].cpu()
     host = transfer.store(tree)
@@ -58,7 +58,7 @@ def test_there_and_back_on_a_gpu():
 def test_what_is_computed_first_is_copied_on_a_gpu():
     """The copy waits for the computation, and the memory for the copy."""
     device = torch.device('cuda')
-    transfer = HostTransfer(device, CPU)
+    transfer = HostTransfer(device, CPU, overlap=True)
     for _ in range(20):
         value = torch.zeros(4000, 4000, device=device)
         for _ in range(50):
@@ -77,7 +77,8 @@ def test_where_states_wait_changes_nothing_on_a_gpu(tmp_path):
         runner = run(toy_config(tmp_path / state_device,
                                 clients=('high', 'mid', 'low'),
                                 rounds=3,
-                                state_device=state_device,
+                                execution=dict(state_device=state_device,
+                                               overlap=True),
                                 hooks=[dict(type='Witness')]),
                      device='cuda')
         rounds.append([dict(state) for state in

@@ -16,7 +16,7 @@ from tests.test_engine.many_sizes import (ERRORS, PCK, CountedLoadImage,
                                           box_side, evaluate,
                                           evaluation_config, mean_side,
                                           oracle)
-from tests.toy import (CODEC, SIZES, hook_of, run, toy_config, toy_model,
+from tests.toy import (CODEC, SIZES, run, toy_config, toy_model,
                        toy_pipeline)
 
 

@@ -47,7 +47,7 @@ def partial(tmp_path_factory):
                    num_samples=18,
                    hooks=[WITNESS],
                    val=True,
-                   client_fraction=.67,
+                   participation=.67,
                    partitioner=dict(type='RandomPartitioner',
                                     samples_per_client=[3, 6, 9])))
 

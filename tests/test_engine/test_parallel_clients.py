@@ -29,18 +29,18 @@ CASES = dict(
                optim_wrapper=dict(optimizer=dict(OPTIMIZER),
                                   clip_grad=dict(max_norm=.1))),
     # Rounds in which one of the processes has nobody.
-    absent=dict(client_fraction=.34, local_objective=dict(type='SCAFFOLD')),
+    absent=dict(participation=.34, local_objective=dict(type='SCAFFOLD')),
     # Sums over what all clients send depend on its order.
     uploads=dict(local_objective=dict(type='SCAFFOLD')),
     personal=dict(local_params='norm', local_objective=dict(type='MOON')),
     refused=dict(hooks=['Spoiler'],
                  aggregator=dict(type='FedAdam', server_lr=.01)),
     # The mean is folded in another order.
-    folded=dict(update_cosines=False,
+    folded=dict(keep_updates=False,
                 aggregator=dict(type='FedAvg', weighting='samples'),
                 partitioner=dict(type='RandomPartitioner',
                                  samples_per_client=[6, 3, 2])),
-    proxy=dict(aggregator=dict(type='LearnableWeights'), proxy_samples=2),
+    proxy=dict(aggregator=dict(type='LearnableWeights', proxy_samples=2)),
 )
 EXACT = [case for case in CASES if case != 'folded']
 SCRIPT = '''
@@ -69,7 +69,7 @@ def make_config(folder, case, **options):
                      clients=SIZES,
                      rounds=3,
                      drop_path_rate=.3,
-                     parallel='clients',
+                     execution=dict(parallel='clients'),
                      hooks=hooks,
                      val=True,
                      **options)
@@ -93,14 +93,14 @@ class Spoiler(Hook):
 
 def note(runner):
     """What must not depend on the number of processes."""
-    witness, hook = hook_of(runner, Witness), hook_of(runner)
+    witness = hook_of(runner, Witness)
     if runner.world_size > 1:
         assert not hook_of(runner, SyncBuffersHook).distributed
     return dict(world_size=runner.world_size,
                 rounds=[dict(state) for state in witness.rounds],
                 seen=[(step['round'], step['client'])
                       for step in witness.iterations],
-                traffic=hook.traffic,
+                traffic=runner.train_loop.report.traffic,
                 scores=runner.message_hub.get_scalar('val/score').data[0])
 
 
@@ -151,8 +151,9 @@ def test_the_run_of_one_process(folder, tmp_path, case):
                  case in EXACT)
     found, expected = found['federation'], expected['federation']
     if case not in EXACT:
-        found, expected = ([client['optimizer'] for client in part['clients']]
-                           for part in (found, expected))
+        found, expected = ([
+            client['optimizer'] for client in part['clients'].values()
+        ] for part in (found, expected))
     assert_close(found, expected, case in EXACT)
 
 
@@ -216,9 +217,9 @@ def fake_runner(*hooks, wrapper=nn.parallel.DistributedDataParallel, **cfg):
 
 
 @pytest.mark.parametrize('runner, model, num_clients, field', [
-    (fake_runner(), nn.Linear(1, 1), 1, 'FederatedHook.parallel'),
+    (fake_runner(), nn.Linear(1, 1), 1, 'federation.execution.parallel'),
     (fake_runner(wrapper=nn.DataParallel), nn.Linear(1, 1), 2,
-     'FederatedHook.parallel'),
+     'federation.execution.parallel'),
     (fake_runner(), nn.Sequential(nn.SyncBatchNorm(2)), 2, 'sync_bn'),
     (fake_runner(sync_bn='mmcv'), nn.Linear(1, 1), 2, 'sync_bn'),
     (fake_runner(auto_scale_lr=dict(enable=True)), nn.Linear(1, 1), 2,
@@ -237,13 +238,12 @@ def test_what_would_wait_for_other_processes_is_refused(
 
 
 def test_asynchronous_clients_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match='FederatedHook.parallel'):
+    with pytest.raises(ConfigError, match='federation.execution.parallel'):
         run(toy_config(tmp_path,
-                       parallel='clients',
-                       asynchronous=True,
+                       execution=dict(parallel='clients'),
                        aggregator=dict(type='StalenessAware')))
 
 
 def test_another_word_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="use 'batches' or 'clients'"):
-        run(toy_config(tmp_path, parallel='models'))
+        run(toy_config(tmp_path, execution=dict(parallel='models')))

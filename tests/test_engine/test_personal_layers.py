@@ -41,8 +41,6 @@ def test_patterns(patterns, expected):
 @pytest.mark.parametrize('patterns, message', [
     (['neck.*'], "'neck.\\*' fits no entry"),
     (['*'], 'nothing is left'),
-    ('b.*', r"got 'b\.\*'"),
-    ([3], r'got \[3\]'),
 ])
 def test_wrong_patterns(patterns, message):
     with pytest.raises(ConfigError, match=message):
@@ -80,11 +78,20 @@ def fedbn(tmp_path_factory):
     return path, runner
 
 
+def own_layers(runner):
+    """The clients' own layers by name."""
+    loop = runner.train_loop
+    return {
+        name: state.personal
+        for name, state in zip(loop.names, loop.states)
+    }
+
+
 def test_they_are_never_sent(fedbn):
     _, runner = fedbn
     norms = set(find_personal(runner.model, 'norm'))
     assert any('running_var' in name for name in norms)
-    for start, updates in hook_of(runner).aggregator.rounds:
+    for start, updates in runner.train_loop.server.aggregator.rounds:
         for state in (start, *(update.state for update in updates)):
             assert set(state) == set(weights_of(runner)) - norms
         for update in updates:
@@ -102,7 +109,7 @@ def test_global_model_keeps_its_first(fedbn):
 
 def test_each_client_has_its_own(fedbn):
     _, runner = fedbn
-    states = hook_of(runner).personal_states
+    states = own_layers(runner)
     assert list(states) == ['high', 'mid', 'low']
     key = 'head.deconv_layers.1.running_var'
     assert len({tuple(state[key].tolist()) for state in states.values()}) == 3
@@ -121,7 +128,7 @@ def test_a_client_goes_on_from_its_own(tmp_path):
         toy_config(tmp_path / 'own',
                    local_params=['head.*', 'backbone.layers.0.*'],
                    **options))
-    own = dict(weights_of(runner), **hook_of(runner).personal_states['mid'])
+    own = dict(weights_of(runner), **own_layers(runner)['mid'])
     for name, value in plain.items():
         torch.testing.assert_close(own[name], value, rtol=0, atol=1e-6)
 
@@ -146,7 +153,7 @@ def test_export(fedbn, tmp_path):
     out = tmp_path / 'low.pth'
     export_client(path / 'epoch_3.pth', 'low', out)
     saved = CheckpointLoader.load_checkpoint(str(out), map_location='cpu')
-    own = hook_of(runner).personal_states['low']
+    own = own_layers(runner)['low']
     for name, value in weights_of(runner).items():
         assert torch.equal(saved['state_dict'][name], own.get(name, value))
     assert saved['meta']['client'] == 'low'

@@ -15,7 +15,7 @@ from tests.toy import hook_of, run, toy_config
 class ProxySpy(FedAvg):
     """Asks for the proxy loss of what it was given."""
 
-    needs_proxy = True
+    proxy_samples = 3
 
     def aggregate(self, global_state, updates):
         self.given = global_state
@@ -32,9 +32,8 @@ def trained(tmp_path_factory):
         toy_config(tmp_path_factory.mktemp('proxy'),
                    rounds=1,
                    drop_path_rate=.5,
-                   aggregator=dict(type='ProxySpy'),
-                   proxy_samples=3))
-    return runner, hook_of(runner).aggregator
+                   aggregator=dict(type='ProxySpy')))
+    return runner, runner.train_loop.server.aggregator
 
 
 def plain_loss(runner, state):
@@ -43,7 +42,7 @@ def plain_loss(runner, state):
     model.load_state_dict(state)
     dataset = runner.train_dataloader.dataset
     total, count = 0., 0
-    for group in hook_of(runner).aggregator.proxy_loss.groups:
+    for group in runner.train_loop.server.aggregator.proxy_loss.groups:
         batch = pseudo_collate([dataset[key] for key in group])
         with torch.no_grad():
             losses = model(**model.data_preprocessor(batch), mode='loss')

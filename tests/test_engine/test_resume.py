@@ -10,7 +10,8 @@ import torch
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import FedAvg
 from mmpose_raf.registry import AGGREGATORS
-from tests.toy import (OPTIMIZER, SIZES, Witness, assert_states_equal, hook_of,
+from tests.toy import (OPTIMIZER, SIZES, Witness, assert_states_equal, client_states,
+                       hook_of,
                        run, toy_clients, toy_config)
 
 WITNESS = dict(type='Witness')
@@ -20,7 +21,7 @@ ROUNDS = 4
 # Everything that could make a difference: dropped paths, augmentation, absent
 # clients, schedules in rounds and in iterations, accumulation, clipping.
 WHOLE = dict(clients=toy_clients('high', 'mid', 'low'),
-             client_fraction=.67,
+             participation=.67,
              rounds=ROUNDS,
              num_samples=16,
              drop_path_rate=.5,
@@ -67,8 +68,8 @@ def assert_runs_end_alike(first, second, since=0):
     assert tail == two.iterations
     assert one.losses[-len(tail):] == two.losses
     assert_states_equal(
-        hook_of(first)._switch.state_dict(),
-        hook_of(second)._switch.state_dict())
+        client_states(first),
+        client_states(second))
     assert_states_equal(first.optim_wrapper.state_dict(),
                         second.optim_wrapper.state_dict())
     assert (first.iter, first.epoch) == (second.iter, second.epoch)
@@ -145,7 +146,7 @@ def test_resume_twice(uninterrupted, tmp_path):
 
 @pytest.mark.parametrize('options', [
     dict(optimizer_state='reset'),
-    dict(local_epochs=2, client_fraction=1.),
+    dict(local_epochs=2, participation=1.),
     dict(param_scheduler=None),
     dict(raf=False,
          optim_wrapper=dict(optimizer=dict(type='SGD', lr=.1, momentum=.9))),
@@ -176,8 +177,8 @@ def test_resume_from_the_best_checkpoint(tmp_path):
         hook_of(expected, Witness).rounds[round_:],
         hook_of(runner, Witness).rounds)
     assert_states_equal(
-        hook_of(expected)._switch.state_dict(),
-        hook_of(runner)._switch.state_dict())
+        client_states(expected),
+        client_states(runner))
 
 
 def test_resume_without_moments_says_so(tmp_path):
@@ -226,8 +227,8 @@ def test_aggregators_with_a_memory(tmp_path):
     runner = run(cfg, resume=True)
     assert_runs_end_alike(expected, runner, since=2)
     assert_states_equal(
-        hook_of(runner).aggregator.step,
-        hook_of(expected).aggregator.step)
+        runner.train_loop.server.aggregator.step,
+        expected.train_loop.server.aggregator.step)
 
 
 def test_finished_runs_do_not_go_on(tmp_path):
@@ -271,7 +272,7 @@ def plain(tmp_path_factory):
     return run(
         toy_config(work_dir,
                    clients=('high', 'mid', 'low'),
-                   client_fraction=.67,
+                   participation=.67,
                    hooks=[WITNESS],
                    param_scheduler=dict(type='MultiStepLR',
                                         milestones=[1],
@@ -298,13 +299,12 @@ assert not {'mmengine', 'mmpose_raf'} & set(sys.modules)
         check=True,
         text=True)
     assert output.stdout.strip() == str(
-        ['clients', 'fingerprint', 'has_moments', 'personal', 'server',
-         'settings'])
+        ['clients', 'fingerprint', 'has_moments', 'identity', 'server'])
 
 
 def test_what_the_federation_saves(plain):
     federation = load(f'{plain.work_dir}/epoch_2.pth')['federation']
-    settings = federation['settings']
+    settings = federation['identity']
     assert settings['clients'] == [['high', [48, 64]], ['mid', [32, 48]],
                                    ['low', [16, 32]]]
     assert settings['seed'] == 0
@@ -315,10 +315,13 @@ def test_what_the_federation_saves(plain):
     }
     parameters = sum(1 for _ in plain.model.parameters())
     assert len(federation['clients']) == 3
-    for name, state in zip(('high', 'mid', 'low'), federation['clients']):
+    for name, state in federation['clients'].items():
         trained = name in participants
         assert len(state['optimizer']) == (parameters if trained else 0)
-        assert state['hyperparameters'][0]['lr'] == pytest.approx(1e-3)
+        assert state['has_trained'] == trained
+        # Schedules go on when the client trains again.
+        assert state['hyperparameters'][0]['lr'] == pytest.approx(
+            [1e-2, 1e-3][state['round']])
 
 
 def test_checkpoints_without_optimizer(tmp_path):
@@ -327,7 +330,7 @@ def test_checkpoints_without_optimizer(tmp_path):
     run(cfg)
     checkpoint = load(tmp_path / 'epoch_1.pth')
     assert all(state['optimizer'] == {}
-               for state in checkpoint['federation']['clients'])
+               for state in checkpoint['federation']['clients'].values())
     runner = run(cfg, resume=True, train_cfg=dict(max_epochs=2))
     assert runner.epoch == 2
 
@@ -343,23 +346,23 @@ def refusal(cfg, checkpoint):
 
 
 @pytest.mark.parametrize('options, field, fragment', [
-    (dict(clients=('high', 'mid')), 'FederatedHook.clients', 'low'),
-    (dict(clients=('low', 'high', 'mid')), 'FederatedHook.clients', 'low'),
+    (dict(clients=('high', 'mid')), 'federation.clients', 'low'),
+    (dict(clients=('low', 'high', 'mid')), 'federation.clients', 'low'),
     (dict(clients=[
         dict(name=name, input_size=SIZES['low'])
         for name in ('high', 'mid', 'low')
-    ]), 'FederatedHook.clients', '[16, 32]'),
+    ]), 'federation.clients', '[16, 32]'),
     (dict(partitioner=dict(type='NativeResolutionPartitioner')),
-     'FederatedHook.partitioner', 'NativeResolutionPartitioner'),
+     'federation.partitioner', 'NativeResolutionPartitioner'),
     (dict(partitioner=dict(type='RandomPartitioner', samples_per_client=2)),
-     'FederatedHook.partitioner', 'samples_per_client'),
-    (dict(seed=1), 'FederatedHook.seed', '1'),
+     'federation.partitioner', 'samples_per_client'),
+    (dict(seed=1), 'federation.seed', '1'),
     (dict(num_samples=12), 'train_dataloader.dataset', 'partition'),
 ])
 def test_another_federation(plain, tmp_path, options, field, fragment):
     options = {
         'clients': ('high', 'mid', 'low'),
-        'client_fraction': .67,
+        'participation': .67,
         **options
     }
     cfg = toy_config(tmp_path, hooks=[WITNESS], rounds=3, **options)

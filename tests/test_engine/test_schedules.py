@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmpose_raf.engine.federated_hook import FederatedHook
+from mmpose_raf.engine import FederatedTrainLoop
 from tests.toy import OPTIMIZER, SIZES, Witness, hook_of, run, toy_config
 
 WITNESS = dict(type='Witness')
@@ -56,7 +56,7 @@ def lr_of_stock_run(tmp_path, schedule, num_samples, **options):
     cfg = config(tmp_path, schedule, num_samples=num_samples, **options)
     cfg.custom_hooks.pop(0)
     runner = run(cfg)
-    assert not any(isinstance(hook, FederatedHook) for hook in runner.hooks)
+    assert not isinstance(runner.train_loop, FederatedTrainLoop)
     return lr_by_round(runner)
 
 
@@ -82,7 +82,7 @@ def test_learning_rates(tmp_path, schedule):
                    schedule,
                    clients=clients,
                    num_samples=sum(COUNTS.values()),
-                   client_fraction=fraction,
+                   participation=fraction,
                    partitioner=dict(type='RandomPartitioner',
                                     samples_per_client=list(COUNTS.values()))))
         absences = 0
@@ -126,7 +126,7 @@ def test_layer_decay_and_momentum(tmp_path):
                'warm_up',
                clients=('high', 'low'),
                num_samples=12,
-               client_fraction=.5,
+               participation=.5,
                optim_wrapper=wrapper))
     assert len(set(expected[4][0])) > 2
     names = ('high', 'low')
@@ -152,7 +152,7 @@ def test_the_server_shows_the_schedule_of_the_rounds(tmp_path):
     """Between rounds, in checkpoints, and where no client is active."""
     runner = run(
         config(tmp_path, 'epochs', clients=('high', 'low'),
-               client_fraction=.5))
+               participation=.5))
     assert runner.epoch == ROUNDS
     assert runner.optim_wrapper.get_lr()['lr'] == [pytest.approx(1e-4)]
     assert runner.optim_wrapper.optimizer.state_dict()['state'] == {}

@@ -10,9 +10,6 @@ from mmpose_raf.federation import (ClientUpdate, FedAdam, FedAvg, FedAvgM,
                                    FedDyn, FoldedUpdates, Krum, LossAware,
                                    SCAFFOLD, Server)
 
-CPU = torch.device('cpu')
-
-
 def updates_of(count, dtype=torch.float32):
     generator = torch.Generator().manual_seed(count)
     return [
@@ -37,7 +34,7 @@ def test_like_all_at_once(make, count):
     together, folded = make(), make()
     for _ in range(2):
         updates = updates_of(count)
-        mean = FoldedUpdates(CPU)
+        mean = FoldedUpdates()
         for update in updates:
             mean.add(update, folded.weight_of(update))
         merged = mean.take()
@@ -54,7 +51,7 @@ def test_like_all_at_once(make, count):
 @given(st.lists(st.floats(.1, 9), min_size=1, max_size=9))
 def test_weighted_mean(weights):
     rows = np.random.default_rng(0).normal(size=(len(weights), 5))
-    folded = FoldedUpdates(CPU)
+    folded = FoldedUpdates()
     for row, weight in zip(rows, weights):
         folded.add(ClientUpdate('client', dict(w=torch.tensor(row)), 1),
                    weight)
@@ -66,11 +63,11 @@ def test_weighted_mean(weights):
 
 
 def test_nothing_came():
-    assert FoldedUpdates(CPU).take() == []
+    assert FoldedUpdates().take() == []
 
 
 def test_it_starts_anew():
-    folded = FoldedUpdates(CPU)
+    folded = FoldedUpdates()
     for value in (1., 5.):
         folded.add(ClientUpdate('a', dict(w=torch.tensor([value])), 1), 1)
         merged, = folded.take()
@@ -79,7 +76,7 @@ def test_it_starts_anew():
 
 def test_half_precision_is_added_in_float32():
     """1 + 1/512 is no bfloat16; the mean of it and 1 is."""
-    folded = FoldedUpdates(CPU)
+    folded = FoldedUpdates()
     for update in updates_of(300, torch.bfloat16):
         folded.add(update, 1)
     merged, = folded.take()
@@ -93,7 +90,7 @@ def test_half_precision_is_added_in_float32():
 
 
 def test_the_update_is_not_touched_nor_kept():
-    folded = FoldedUpdates(CPU)
+    folded = FoldedUpdates()
     updates = updates_of(3)
     for update in updates:
         folded.add(update, 1)
@@ -103,18 +100,10 @@ def test_the_update_is_not_touched_nor_kept():
     torch.testing.assert_close(merged.state['w'], expected)
 
 
-class Halved(FedAvg):
-    """FedAvg with weights of its own."""
-
-    def weigh(self, global_state, updates):
-        return [.5 * weight for weight in super().weigh(global_state, updates)]
-
-
 class Noted(FedAvg):
     """FedAvg that looks at the single updates."""
 
-    def aggregate(self, global_state, updates):
-        return super().aggregate(global_state, updates)
+    is_foldable = False
 
 
 @pytest.mark.parametrize('aggregator, objective, expected', [
@@ -124,9 +113,9 @@ class Noted(FedAvg):
     (FedAvg(), FedDyn(1.), False),
     (Krum(), None, False),
     (LossAware(3), None, False),
-    (Halved(), None, False),
     (Noted(), None, False),
 ])
-def test_who_can(aggregator, objective, expected):
-    server = Server({}, aggregator, objective, 3)
-    assert bool(server.can_fold) == expected
+def test_who_can_be_folded(aggregator, objective, expected):
+    server = Server({}, aggregator, objective, 3, keep_updates=False)
+    assert bool(server.is_folding) == expected
+    assert not Server({}, aggregator, objective, 3).is_folding

@@ -9,11 +9,8 @@ import copy
 import numpy as np
 import pytest
 import torch
-from mmengine.utils import apply_to
-
 from mmpose_raf.federation import (MOON, SCAFFOLD, ClientUpdate, FedAvg,
-                                   FedDyn, FedProx, LocalObjective)
-from mmpose_raf.federation.state_math import put_state
+                                   FedDyn, FedProx, TrainingStart)
 
 CURVES = [np.diag([1., .2, .5]), np.diag([.1, 1., .5]), np.diag([.6, .4, 1.])]
 OPTIMA = [np.array([3., -1., 0.]), np.array([-2., 2., 1.]),
@@ -23,28 +20,31 @@ BEST = np.linalg.solve(sum(CURVES),
                        sum(a @ b for a, b in zip(CURVES, OPTIMA)))
 
 
-def train(objective, rounds, steps=10, lr=.3, present=lambda round_: range(3)):
-    """Rounds of SGD with an objective, as the hook calls it."""
+def train(objective, rounds, steps=10, lr=.3, present=lambda round_: range(3),
+          memories=None):
+    """Rounds of SGD with an objective, as trainer and server call it."""
     state = dict(w=torch.zeros(3, dtype=torch.float64))
+    memories = {} if memories is None else memories
     for round_ in range(rounds):
         updates = []
+        download = objective.download() if objective else {}
         for i in present(round_):
-            w = state['w'].clone()
+            w, upload = state['w'].clone(), {}
+            start = TrainingStart(state, memories.get(i, {}), download)
             curve, optimum = torch.tensor(CURVES[i]), torch.tensor(OPTIMA[i])
             for _ in range(steps):
                 gradient = curve @ (w - optimum)
                 if objective is not None:
                     gradient = gradient + objective.gradient(
-                        str(i), dict(w=w), state)['w']
+                        dict(w=w), start)['w']
                 w = w - lr * gradient
             if objective is not None:
-                objective.finish_client(str(i), dict(w=w), state,
-                                        dict(w=steps * lr))
-            updates.append(ClientUpdate(str(i), dict(w=w), 1))
+                memories[i], upload = objective.finish_client(
+                    dict(w=w), start, dict(w=steps * lr))
+            updates.append(ClientUpdate(str(i), dict(w=w), 1, upload=upload))
         mean = FedAvg().aggregate(state, updates)
         if objective is not None:
             mean = objective.finish_round(state, mean, updates, 3)
-            objective.uploads = {}  # as the server does
         state = mean
     return state['w'].numpy()
 
@@ -115,29 +115,17 @@ def test_parameters_without_a_gradient(make):
     objective = make()
     start = dict(used=torch.ones(2), unused=torch.ones(3))
     end = dict(start, used=torch.zeros(2))
+    memory = {}
     for _ in range(2):
         part = dict(used=torch.full((2, ), .5))
-        added = objective.gradient('a', part, dict(used=start['used']))
+        begun = TrainingStart(start, memory, objective.download())
+        added = objective.gradient(part, begun)
         assert added['used'].isfinite().all()
-        objective.finish_client('a', end, start, dict(used=1., unused=0.))
-        update = ClientUpdate('a', end, 1)
+        memory, upload = objective.finish_client(end, begun,
+                                                 dict(used=1., unused=0.))
+        update = ClientUpdate('a', end, 1, upload=upload)
         result = objective.finish_round(start, end, [update], 1)
         assert result['unused'].tolist() == [1, 1, 1]
-
-
-class Counting(LocalObjective):
-    """A user's objective, which looks at the updates."""
-
-    def finish_round(self, previous, aggregated, updates, num_clients):
-        return aggregated
-
-
-def test_what_follows_from_a_finish_round():
-    assert Counting.needs_updates and not Counting.is_asynchronous
-    assert FedDyn.needs_updates and not FedDyn.is_asynchronous
-    assert not SCAFFOLD.needs_updates and not SCAFFOLD.is_asynchronous
-    for kind in (FedProx, MOON, LocalObjective):
-        assert not kind.needs_updates and kind.is_asynchronous
 
 
 def test_feddyn_by_its_algorithm():
@@ -186,57 +174,39 @@ def test_moon_pulls_to_the_global_and_away_from_the_previous_model():
 def test_moon_keeps_what_it_compares():
     moon = MOON(feature_module='body')
     state = {'body.w': torch.ones(2), 'head.w': torch.ones(3)}
-    assert moon.references('a', state) == []
-    moon.finish_client('a', state, {}, {})
+    assert moon.references(TrainingStart(state)) == []
+    memory, upload = moon.finish_client(state, TrainingStart(state), {})
+    assert upload == {}
     state['body.w'].zero_()  # the model goes on to the next client
-    anchor, previous = moon.references('a', state)
+    anchor, previous = moon.references(TrainingStart(state, memory))
     assert anchor is state
     assert list(previous) == ['body.w'] and previous['body.w'].tolist() == [
         1, 1]
-    assert moon.references('b', state) == []
 
 
-@pytest.mark.parametrize('make', [SCAFFOLD, lambda: FedDyn(.3), MOON])
-def test_everything_of_a_client_is_moved(make):
-    """Or states of two devices would meet at the end of a round."""
-    objective = make()
-    state = {'backbone.w': torch.ones(3)}
-    trained = {'backbone.w': torch.zeros(3)}
-    for _ in range(2):
-        objective.finish_client('0', trained, state, {'backbone.w': 1.})
-        update = ClientUpdate('0', trained, 1)
-        objective.move('0', torch.device('meta'))
-        tensors = []
-        apply_to(vars(objective), lambda x: isinstance(x, torch.Tensor),
-                 tensors.append)
-        assert tensors
-        assert all(tensor.device.type == 'meta' for tensor in tensors)
-        state, trained = (put_state(s, 'meta') for s in (state, trained))
-        update.state = trained
-        objective.finish_round(state, trained, [update], 1)
-
-
-def test_traffic():
-    """Only SCAFFOLD sends more than the weights."""
+def test_what_is_sent_beside_the_weights():
+    """Only SCAFFOLD sends anything."""
     scaffold = SCAFFOLD()
     train(scaffold, 1, present=lambda round_: [0])
     assert list(scaffold.download()) == ['w']
-    scaffold.finish_client('0', dict(w=torch.ones(3)),
-                           dict(w=torch.zeros(3)), dict(w=1.))
-    assert scaffold.uploads['0']['w'].shape == (3, )
+    ends = dict(w=torch.ones(3)), TrainingStart(dict(w=torch.zeros(3)))
+    _, upload = scaffold.finish_client(*ends, dict(w=1.))
+    assert upload['w'].shape == (3, )
     for objective in (FedProx(1.), FedDyn(1.), MOON()):
-        assert objective.download() == objective.uploads == {}
+        _, upload = objective.finish_client(*ends, dict(w=1.))
+        assert objective.download() == upload == {}
 
 
 @pytest.mark.parametrize('make', [SCAFFOLD, lambda: FedDyn(.3)])
 def test_state_is_all_there_is(make):
     """What is restored in the middle goes on as if nothing had happened."""
-    first = make()
-    train(first, 3)
-    saved = copy.deepcopy(first.state_dict())
+    first, memories = make(), {}
+    train(first, 3, memories=memories)
+    saved = copy.deepcopy((first.state_dict(), memories))
     second = make()
-    second.load_state_dict(saved)
-    np.testing.assert_array_equal(train(first, 2), train(second, 2))
+    second.load_state_dict(saved[0])
+    np.testing.assert_array_equal(train(first, 2, memories=memories),
+                                  train(second, 2, memories=saved[1]))
 
 
 @pytest.mark.parametrize('make', [

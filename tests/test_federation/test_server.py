@@ -1,89 +1,199 @@
-"""The server: which weights it keeps, and what it hands on."""
+"""The server: what it asks for, what it takes, what it makes of it."""
+
+import math
+import re
 
 import pytest
 import torch
 
 from mmpose_raf.federation import (SCAFFOLD, ClientUpdate, FedAvg, FedAvgM,
-                                   FedDyn, Server, TrimmedMean)
+                                   FedDyn, Server, StalenessAware,
+                                   TrainingStart, TrimmedMean)
 
 
 def state(value):
-    return dict(w=torch.tensor([value]))
+    return dict(w=torch.tensor([value, 0.]))
 
 
-def update(value):
-    return ClientUpdate('client', state(value), 1)
+def answer(server, client, value, **changes):
+    """What a client that was asked sends back."""
+    request = server.in_flight[client]
+    return ClientUpdate(
+        client, **{
+            'state': state(value),
+            'num_samples': 1,
+            'version': request.version,
+            **changes
+        })
 
 
-def test_versions_that_are_awaited():
-    server = Server(state(0.), FedAvg(), None, 2)
-    server.merge([update(1.)], awaited={0})
-    server.merge([update(2.)], awaited={0, 1})
-    assert [server.versions[i]['w'].item() for i in (0, 1, 2)] == [0, 1, 2]
-    server.merge([update(3.)], awaited={1})
-    assert sorted(server.versions) == [1, 3]
-    server.merge([])
-    assert server.version == 4 and list(server.versions) == [4]
-    assert server.state['w'] == 3
+def test_a_round_of_two_clients():
+    server = Server(state(0.), FedAvg(), num_clients=2)
+    first = server.request('a', 0)
+    assert (first.client, first.number, first.round, first.version) == (
+        'a', 0, 0, 0)
+    assert first.state is server.state
+    assert server.receive(answer(server, 'a', 2.)) is None
+    server.request('b', 0)
+    assert server.receive(answer(server, 'b', 4.)) is None
+    assert server.state['w'][0] == 0  # the server waits for the round's end
+    report = server.close_round()
+    assert server.state['w'][0] == 3 and server.version == 1
+    assert first.state['w'][0] == 0  # what was sent is never changed
+    assert [update.client for update in report.updates] == ['a', 'b']
+    assert [u.metrics['update_norm'] for u in report.updates] == [2, 4]
+    assert [u.metrics['update_cosine'] for u in report.updates] == [1, 1]
+    assert [u.metrics['weight'] for u in report.updates] == [.5, .5]
+    assert all(update.state == {} for update in report.updates)
+    # Two floats of four bytes each, twice each way.
+    assert vars(report.traffic) == dict(down=16, up=16, visits=2)
+    assert server.request('a', 1).number == 1
+    assert server.close_round().traffic.visits == 1
 
 
-def test_the_old_weights_are_not_touched():
-    first = state(0.)
-    server = Server(first, FedAvg(), None, 1)
-    server.merge([update(5.)])
-    assert first['w'] == 0
+@pytest.mark.parametrize('keep_updates', [True, False])
+def test_keeping_updates_changes_the_log_alone(keep_updates):
+    server = Server(
+        state(0.), FedAvgM(), num_clients=3, keep_updates=keep_updates)
+    for round_ in range(2):
+        for client, value in zip('abc', (1., 2., -6.)):
+            server.request(client, round_)
+            server.receive(answer(server, client, value))
+        report = server.close_round()
+        assert ('update_cosine' in report.updates[0].metrics) == keep_updates
+    # m_1 = -1, w_1 = -1; Delta_2 = -1 - w_1 = 0, m_2 = .9 m_1, w_2 = -1.9
+    assert server.state['w'][0].item() == pytest.approx(-1.9)
 
 
-def test_resume():
-    def make():
-        return Server(state(0.), FedAvgM(momentum=.5), SCAFFOLD(), 3)
+@pytest.mark.parametrize('changes, reason', [
+    (dict(state=state(math.nan)), 'not finite'),
+    (dict(state=state(math.inf)), 'not finite'),
+    (dict(upload=state(math.nan)), 'not finite'),
+    (dict(state={}), "'w' is missing"),
+    (dict(state=dict(state(1.), v=torch.ones(1))), "'v' is unknown"),
+    (dict(state=dict(w=torch.ones(3))), r'shape \(3,\)'),
+    (dict(state=dict(w=torch.ones(2).double())), 'torch.float64'),
+    (dict(version=7), 'nothing was asked'),
+])
+def test_what_is_refused(changes, reason):
+    server = Server(state(0.), FedAvg(), num_clients=2)
+    for client in 'ab':
+        server.request(client, 0)
+    refusal = server.receive(answer(server, 'a', 1., **changes))
+    assert refusal is not None
+    assert re.search(reason, refusal)
+    server.receive(answer(server, 'b', 4.))
+    report = server.close_round()
+    assert report.refused == dict(a=refusal)
+    assert server.state['w'][0] == 4
+
+
+def test_who_was_not_asked_or_has_answered_is_refused():
+    server = Server(state(0.), FedAvg(), num_clients=2)
+    assert 'nothing was asked' in server.receive(
+        ClientUpdate('a', state(1.), 1))
+    server.request('a', 0)
+    update = answer(server, 'a', 1.)
+    assert server.receive(update) is None
+    assert 'nothing was asked' in server.receive(update)
+
+
+def test_late_answers_to_a_closed_round_are_refused():
+    server = Server(state(0.), FedAvg(), num_clients=2)
+    server.request('a', 0)
+    late = answer(server, 'a', 9.)
+    server.close_round()
+    assert 'nothing was asked' in server.receive(late)
+    server.request('a', 1)
+    assert 'nothing was asked' in server.receive(late)
+    assert server.receive(answer(server, 'a', 1.)) is None
+
+
+def test_asynchronous_updates_renew_at_once_and_grow_stale():
+    server = Server(state(0.), StalenessAware(), num_clients=2)
+    server.request('slow', 0)
+    for number, value in enumerate((1., 2.)):
+        server.request('fast', 0)
+        update = answer(server, 'fast', value)
+        server.receive(update)
+        assert server.version == number + 1 and update.staleness == 0
+    late = answer(server, 'slow', 3.)
+    assert server.receive(late) is None
+    assert late.staleness == late.metrics['staleness'] == 2
+    report = server.close_round()
+    assert server.version == 3
+    assert [u.client for u in report.updates] == ['fast', 'fast', 'slow']
+    # alpha = xi / (1 + xi), xi = s^-.5 / sqrt(t): 1/2, then with t = 2 ...
+    w = .5
+    for t, s, value in ((2, 1, 2.), (3, 3, 3.)):
+        xi = s**-.5 / t**.5
+        w += xi / (1 + xi) * (value - w)
+    assert server.state['w'][0].item() == pytest.approx(w)
+
+
+def test_a_request_in_flight_keeps_its_version_alive():
+    server = Server(state(0.), StalenessAware(), num_clients=3)
+    slow = server.request('slow', 0)
+    for _ in range(3):
+        server.request('fast', 0)
+        server.receive(answer(server, 'fast', 1.))
+    assert list(server.state_dict()['versions']) == [0]
+    assert slow.state['w'][0] == 0
+    server.receive(answer(server, 'slow', 1.))
+    assert server.state_dict()['versions'] == {}
+
+
+@pytest.mark.parametrize('make', [
+    lambda: Server(state(0.), FedAvgM(), SCAFFOLD(), 3),
+    lambda: Server(state(0.), StalenessAware(), None, 3)
+])
+def test_a_resumed_server_goes_on_as_if_nothing_had_happened(make):
+
+    def train(server, round_):
+        for client, value in zip('ab', (1., -4.)):
+            if client not in server.in_flight:
+                server.request(client, round_)
+        server.receive(
+            answer(server, 'a', 1. + round_, upload=state(.5 + round_)))
+        if round_ % 2:
+            server.receive(answer(server, 'b', -4., upload=state(1.)))
+        server.close_round()
 
     whole, broken = make(), make()
-    for value in (1., 4.):
-        whole.merge([update(value)], awaited={0})
-        broken.merge([update(value)], awaited={0})
+    for round_ in range(3):
+        train(whole, round_)
+        train(broken, round_)
     again = make()
     again.state = broken.state
     again.load_state_dict(broken.state_dict())
-    for server in (whole, again):
-        server.merge([update(-2.)], awaited={2})
-    assert again.state['w'] == whole.state['w']
-    assert again.version == whole.version == 3
-    assert again.versions.keys() == whole.versions.keys() == {2, 3}
+    for round_ in range(3, 6):
+        train(whole, round_)
+        train(again, round_)
+    assert torch.equal(again.state['w'], whole.state['w'])
+    assert again.state_dict().keys() == whole.state_dict().keys()
+    assert (again.version, again.num_requests) == (whole.version,
+                                                   whole.num_requests)
 
 
 @pytest.mark.parametrize('make', [SCAFFOLD, lambda: FedDyn(.3)])
 def test_the_servers_side_keeps_up_where_updates_are_too_few(make):
     """The clients' states have moved; so must their mean."""
     server = Server(state(0.), TrimmedMean(), make(), 3)
-    objective = server.objective
-    for clients in ('abc', 'ab', 'abc'):
+    objective, memories = server.objective, {}
+    for round_, clients in enumerate(('abc', 'ab', 'abc')):
         before = server.state
-        updates = []
         for number, client in enumerate(clients):
+            request = server.request(client, round_)
+            start = TrainingStart(request.state, memories.get(client, {}),
+                                  request.download)
             trained = state(1. + number)
-            objective.gradient(client, trained, before)
-            objective.finish_client(client, trained, before, dict(w=.5))
-            updates.append(ClientUpdate(client, trained, 1))
-        server.merge(updates)
+            memories[client], upload = objective.finish_client(
+                trained, start, dict(w=.5))
+            server.receive(
+                answer(server, client, 1. + number, upload=upload))
+        report = server.close_round()
+        assert report.too_few == (3 if len(clients) < 3 else None)
         if len(clients) < 3:
             assert server.state is before
-        total = sum(own['w'] for own in objective.clients.values())
+        total = sum(memory['w'] for memory in memories.values())
         torch.testing.assert_close(objective.server['w'], total / 3)
-
-
-def test_who_has_enough():
-    server = Server(state(0.), TrimmedMean(), None, 3)
-    assert not server.has_enough([update(1.)] * 2)
-    assert server.has_enough([update(1.)] * 3)
-    assert not server.can_fold
-
-
-def test_uploads_are_forgotten_after_the_round():
-    server = Server(state(0.), FedAvg(), SCAFFOLD(), 2)
-    for value in (1., 2.):
-        server.objective.finish_client('a', state(value), server.state,
-                                       dict(w=1.))
-        assert list(server.objective.uploads) == ['a']
-        server.merge([update(value)])
-        assert not server.objective.uploads

@@ -79,7 +79,7 @@ ERRORS = {
     'dataset of a client':
     ("hook['clients'] = [dict(client, dataset=dict(type='CocoDataset', "
      "ann_file='c.json')) for client in hook['clients']]",
-     'FederatedHook.clients[0].dataset.ann_file', 'c.json'),
+     'federation.clients[0].dataset.ann_file', 'c.json'),
     'no hooks': ('custom_hooks = None', 'custom_hooks', '0 FederatedHooks'),
     'no federation': ("custom_hooks = [dict(type='SyncBuffersHook')]",
                       'custom_hooks', "dict(type='FederatedHook', clients="),
@@ -87,20 +87,20 @@ ERRORS = {
                         '2 FederatedHooks'),
     'hook without a type': ("hook.pop('type')", 'custom_hooks',
                             '0 FederatedHooks'),
-    'no clients': ("hook['clients'] = []", 'FederatedHook.clients',
+    'no clients': ("hook['clients'] = []", 'federation.clients',
                    'at least one'),
     'clients left out': ("hook.pop('clients')", 'FederatedHook', 'clients'),
     'typo in an argument': ("hook['local_epoch'] = 2", 'FederatedHook',
                             "'local_epoch'"),
     'typo in a client': ("hook['clients'][1]['size'] = 2",
-                         'FederatedHook.clients[1].size', 'input_size'),
+                         'federation.clients[1].size', 'input_size'),
     'type of aggregator': ("hook['aggregator'] = dict(type='FedAverage')",
-                           'FederatedHook.aggregator', 'FedAvg'),
+                           'federation.aggregator', 'FedAvg'),
     'argument of an aggregator':
     ("hook['aggregator'] = dict(type='FedAvg', weighting='size')",
-     'FederatedHook.aggregator', "'size'"),
+     'federation.aggregator', "'size'"),
     'type of partitioner': ("hook['partitioner'] = dict(type='Random')",
-                            'FederatedHook.partitioner', 'RandomPartitioner'),
+                            'federation.partitioner', 'RandomPartitioner'),
     'argument of a partitioner':
     ("hook['partitioner'] = dict(type='RandomPartitioner', "
      'samples_per_client=0)', 'RandomPartitioner.samples_per_client', '0'),
@@ -110,7 +110,7 @@ ERRORS = {
     'no data': ('train_dataloader = None', 'train_dataloader', 'missing'),
     # Parts that do not fit together.
     'size of a client': ("hook['clients'][0]['input_size'] = (50, 64)",
-                         'FederatedHook.clients[0].input_size', '64x50'),
+                         'federation.clients[0].input_size', '64x50'),
     'size of a level': ("model['ladder'] = [(48, 64), (30, 40)]",
                         'input_size', '(30, 40)'),
     'more samples than there are':
@@ -143,7 +143,7 @@ def test_errors_in_a_config(monkeypatch, capfd, folder, name):
     (['config.py', '--auto-scale-lr'], 'options', 'auto_scale_lr'),
     (['config.py', '--cfg-options', 'custom_hooks.3.seed=1'], 'options', '3'),
     (['config.py', '--cfg-options', 'custom_hooks.0.seed=-1'
-      ], 'FederatedHook.seed', '-1'),
+      ], 'federation.seed', '-1'),
 ])
 def test_errors_on_the_command_line(monkeypatch, capfd, folder, arguments,
                                     field, fragment):
@@ -209,11 +209,11 @@ def test_finished_work_dir(monkeypatch, capfd, folder, finished):
 
 
 @pytest.mark.parametrize('more, field', [
-    ("hook['clients'][1]['name'] = 'small'", 'FederatedHook.clients'),
-    ("hook['clients'].pop()", 'FederatedHook.clients'),
-    ("hook['seed'] = 7", 'FederatedHook.seed'),
+    ("hook['clients'][1]['name'] = 'small'", 'federation.clients'),
+    ("hook['clients'].pop()", 'federation.clients'),
+    ("hook['seed'] = 7", 'federation.seed'),
     ("hook['partitioner'] = dict(type='NativeResolutionPartitioner')",
-     'FederatedHook.partitioner'),
+     'federation.partitioner'),
 ])
 @pytest.mark.parametrize('how', ['auto', 'path'])
 def test_resume_of_another_federation(monkeypatch, capfd, finished, more,

@@ -3,11 +3,11 @@
 sizes = dict(h=(192, 256), m=(144, 192), l=(96, 128))
 federations = {
     name: {
-        'custom_hooks.1.clients': [
+        'federation.clients': [
             dict(name=f'client{number}', input_size=size)
             for number, size in enumerate(clients, start=1)
         ],
-        'custom_hooks.1.partitioner.samples_per_client': 12000 // len(clients)
+        'federation.partitioner.samples_per_client': 12000 // len(clients)
     }
     for name, clients in dict(
         central_h=[sizes['h']],

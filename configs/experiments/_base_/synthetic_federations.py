@@ -5,7 +5,7 @@ _base_ = ['synthetic_sizes.py']
 sizes = dict(h=(96, 128), m=(72, 96), l=(48, 64))
 federations = {
     name: {
-        'custom_hooks.1.clients': [
+        'federation.clients': [
             dict(name=f'client{number}', input_size=size)
             for number, size in enumerate(clients, start=1)
         ]

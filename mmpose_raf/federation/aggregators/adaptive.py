@@ -5,8 +5,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from ..arguments import check_decay, check_positive
 from ..state_math import State, map_states
-from ..arguments import check_positive
 from .server_optimizer import ServerOptimizer
 
 
@@ -21,8 +21,6 @@ class AdaptiveServerOptimizer(ServerOptimizer):
     Args:
         server_lr (float): Step length eta, > 0. Defaults to 0.01.
         beta1 (float): Decay of the first moment, in [0, 1). Defaults to 0.9.
-        beta2 (float): Decay of the second moment, in [0, 1). Defaults to
-            0.99.
         tau (float): Degree of adaptivity, > 0. Defaults to 0.001.
         weighting (str): See :class:`FedAvg`. Defaults to ``'uniform'``.
     """
@@ -30,16 +28,12 @@ class AdaptiveServerOptimizer(ServerOptimizer):
     def __init__(self,
                  server_lr: float = 0.01,
                  beta1: float = 0.9,
-                 beta2: float = 0.99,
                  tau: float = 1e-3,
                  weighting: str = 'uniform'):
         super().__init__(server_lr, weighting)
-        for name, value in (('beta1', beta1), ('beta2', beta2)):
-            if not 0 <= value < 1:
-                raise ValueError(f'{name} must lie in [0, 1), but got '
-                                 f'{value!r}')
+        check_decay(beta1, 'beta1')
         check_positive(tau, 'tau')
-        self.beta1, self.beta2, self.tau = beta1, beta2, tau
+        self.beta1, self.tau = beta1, tau
 
     def step(self, delta: State) -> State:
         """m / (sqrt(v) + tau)."""
@@ -61,34 +55,51 @@ class AdaptiveServerOptimizer(ServerOptimizer):
         """Next v from v and Delta^2."""
 
 
-class FedAdam(AdaptiveServerOptimizer):
-    """v = beta2 v + (1 - beta2) Delta^2, see
-    :class:`AdaptiveServerOptimizer`."""
+class FedAdagrad(AdaptiveServerOptimizer):
+    """v = v + Delta^2, see :class:`AdaptiveServerOptimizer`."""
 
-    is_foldable = True
+    def second_moment(self, second: Tensor, square: Tensor) -> Tensor:
+        """See the class."""
+        return second + square
+
+
+class _DecayingSecondMoment(AdaptiveServerOptimizer):
+    """FedAdam and FedYogi.
+
+    Args:
+        server_lr (float): See :class:`AdaptiveServerOptimizer`.
+        beta1 (float): See :class:`AdaptiveServerOptimizer`.
+        beta2 (float): Decay of the second moment, in [0, 1). Defaults to
+            0.99.
+        tau (float): See :class:`AdaptiveServerOptimizer`.
+        weighting (str): See :class:`AdaptiveServerOptimizer`.
+    """
+
+    def __init__(self,
+                 server_lr: float = 0.01,
+                 beta1: float = 0.9,
+                 beta2: float = 0.99,
+                 tau: float = 1e-3,
+                 weighting: str = 'uniform'):
+        super().__init__(server_lr, beta1, tau, weighting)
+        check_decay(beta2, 'beta2')
+        self.beta2 = beta2
+
+
+class FedAdam(_DecayingSecondMoment):
+    """v = beta2 v + (1 - beta2) Delta^2; arguments as in
+    :class:`AdaptiveServerOptimizer`, and beta2, in [0, 1), 0.99 by
+    default."""
 
     def second_moment(self, second: Tensor, square: Tensor) -> Tensor:
         """See the class."""
         return second.lerp(square, 1 - self.beta2)
 
 
-class FedYogi(AdaptiveServerOptimizer):
-    """v = v - (1 - beta2) Delta^2 sign(v - Delta^2), see
-    :class:`AdaptiveServerOptimizer`."""
-
-    is_foldable = True
+class FedYogi(_DecayingSecondMoment):
+    """v = v - (1 - beta2) Delta^2 sign(v - Delta^2); arguments as in
+    :class:`FedAdam`."""
 
     def second_moment(self, second: Tensor, square: Tensor) -> Tensor:
         """See the class."""
         return second - (1 - self.beta2) * square * (second - square).sign()
-
-
-class FedAdagrad(AdaptiveServerOptimizer):
-    """v = v + Delta^2, see :class:`AdaptiveServerOptimizer`; beta2 has no
-    part in it."""
-
-    is_foldable = True
-
-    def second_moment(self, second: Tensor, square: Tensor) -> Tensor:
-        """See the class."""
-        return second + square

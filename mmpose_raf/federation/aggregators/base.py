@@ -5,21 +5,22 @@ from typing import Callable, Dict, Optional, Sequence
 
 from torch import Tensor
 
-from ..client_update import ClientUpdate
+from ..messages import ClientUpdate
 
 
 class Aggregator(metaclass=ABCMeta):
     """Server side of a round: the clients' updates become global weights.
 
     Attributes:
-        needs_proxy (bool): Whether it judges weights by a loss on samples
-            that the server holds.
+        proxy_samples (int): How many training samples the server must hold,
+            if it judges weights by a loss on them; 0 if not.
         is_asynchronous (bool): Whether it is made for single updates that
             are merged as they arrive, however old the weights that they
             started from, and not for those of a round together.
         is_foldable (bool): Whether one update with the mean of the others'
             weights, by ``weight_of``, can stand for all, see
-            :class:`FedAvg`.
+            :class:`FedAvg`. A subclass that looks at single updates says
+            False.
         min_clients (int): Updates that it needs at least.
         weights (dict[str, float]): What each client counted for in the last
             round, where that is one number each; for the log.
@@ -27,10 +28,10 @@ class Aggregator(metaclass=ABCMeta):
             ``ClientUpdate.distributions`` it looks at.
         proxy_loss (callable, optional): From weights (and buffers) to that
             loss, a scalar tensor that gradients flow through; set by who
-            calls, if ``needs_proxy``.
+            calls, if it needs ``proxy_samples``.
     """
 
-    needs_proxy = False
+    proxy_samples = 0
     is_asynchronous = False
     is_foldable = False
     min_clients = 1

@@ -4,10 +4,11 @@ from typing import Dict, List, Sequence
 
 from torch import Tensor
 
-from ..client_update import ClientUpdate
+from ..messages import ClientUpdate
 from ..state_math import (State, add_states, average_states, cosine_states,
-                          move_states)
+                          displacements)
 from ..arguments import check_choice
+from ..errors import FederationError
 from .proxy_guided import ProxyGuided
 from .weighted_average import WeightedAverage, normalize
 
@@ -37,11 +38,14 @@ class ContributionFair(ProxyGuided, WeightedAverage):
     1, and nothing is learned of it.
 
     Args:
+        proxy_samples (int): Training samples that the server keeps for the
+            proxy loss, >= 1.
         mode (str): ``'plus'`` adds the terms, ``'times'`` multiplies them.
             Defaults to ``'plus'``.
     """
 
-    def __init__(self, mode: str = 'plus'):
+    def __init__(self, proxy_samples: int, mode: str = 'plus'):
+        super().__init__(proxy_samples)
         check_choice(mode, MODES, 'mode')
         self.mode = mode
         # N c_k: 1 is the mean, however many took part in a client's round.
@@ -72,9 +76,9 @@ class ContributionFair(ProxyGuided, WeightedAverage):
                   updates: Sequence[ClientUpdate]) -> List[float]:
         # The losses first: if they fail, the history is as it was.
         losses = self._losses_without(previous, updates)
-        moves = move_states([update.state for update in updates],
+        ways = displacements([update.state for update in updates],
                             global_state, updates[0].parameter_names)
-        novelties = self._novelties(previous, updates, moves)
+        novelties = self._novelties(previous, updates, ways)
         terms = zip(_shares(novelties), _shares(losses))
         if self.mode == 'plus':
             return normalize(_shares([one + two for one, two in terms]))
@@ -89,21 +93,21 @@ class ContributionFair(ProxyGuided, WeightedAverage):
             rest = normalize([*previous[:k], *previous[k + 1:]])
             losses.append(self.measure(average_states(others, rest)))
             if losses[-1] < 0:
-                raise ValueError(
+                raise FederationError(
                     'ContributionFair needs a proxy loss >= 0, but without '
                     f'client {update.client} it is {losses[-1]}')
         return losses
 
     def _novelties(self, previous: Sequence[float],
                    updates: Sequence[ClientUpdate],
-                   moves: Sequence[State]) -> List[float]:
+                   ways: Sequence[State]) -> List[float]:
         """Gradient space, g_k."""
-        consensus = average_states(moves, previous)
+        consensus = average_states(ways, previous)
         novelties = []
-        for update, move, weight in zip(updates, moves, previous):
-            others = add_states(consensus, move, -weight)
+        for update, way, weight in zip(updates, ways, previous):
+            others = add_states(consensus, way, -weight)
             total, count = self.cosines.get(update.client, [0., 0])
-            total, count = total + cosine_states(move, others), count + 1
+            total, count = total + cosine_states(way, others), count + 1
             self.cosines = {**self.cosines, update.client: [total, count]}
             novelties.append(max(0., 1 - total / count))
         return novelties

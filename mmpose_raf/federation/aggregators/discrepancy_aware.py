@@ -5,8 +5,9 @@ from typing import Dict, List, Sequence
 import torch
 from torch import Tensor
 
-from ..client_update import ClientUpdate
+from ..messages import ClientUpdate
 from ..arguments import check_choice, check_finite, check_not_negative
+from ..errors import FederationError
 from .weighted_average import WeightedAverage, normalize
 
 DISTRIBUTIONS = ('resolution', 'keypoint')
@@ -71,13 +72,13 @@ class DiscrepancyAware(WeightedAverage):
         for update in updates:
             row = update.distributions.get(self.distribution)
             if row is None:
-                raise ValueError(
+                raise FederationError(
                     f'DiscrepancyAware needs distributions'
                     f'[{self.distribution!r}] of client {update.client}, '
                     f'but it has {sorted(update.distributions)}')
             rows.append(row)
             if len(row) != len(rows[0]):
-                raise ValueError(
+                raise FederationError(
                     f'distributions[{self.distribution!r}] of client '
                     f'{update.client} has {len(row)} shares, but that of '
                     f'{updates[0].client} has {len(rows[0])}')

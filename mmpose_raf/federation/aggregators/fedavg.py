@@ -4,7 +4,7 @@ from typing import Dict, List, Sequence
 
 from torch import Tensor
 
-from ..client_update import ClientUpdate
+from ..messages import ClientUpdate
 from ..arguments import check_choice
 from .weighted_average import WeightedAverage, normalize
 
@@ -24,10 +24,6 @@ class FedAvg(WeightedAverage):
     """
 
     is_foldable = True
-
-    def __init_subclass__(cls):
-        # The mean need not stand for all where a subclass looks at them.
-        cls.is_foldable = vars(cls).get('is_foldable', False)
 
     def __init__(self, weighting: str = 'uniform'):
         check_choice(weighting, WEIGHTINGS, 'weighting')

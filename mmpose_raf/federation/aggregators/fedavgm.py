@@ -1,5 +1,6 @@
 """Federated averaging with server momentum."""
 
+from ..arguments import check_decay
 from ..state_math import State, add_states
 from .server_optimizer import ServerOptimizer
 
@@ -15,16 +16,12 @@ class FedAvgM(ServerOptimizer):
         weighting (str): See :class:`FedAvg`. Defaults to ``'uniform'``.
     """
 
-    is_foldable = True
-
     def __init__(self,
                  momentum: float = 0.9,
                  server_lr: float = 1.,
                  weighting: str = 'uniform'):
         super().__init__(server_lr, weighting)
-        if not 0 <= momentum < 1:
-            raise ValueError(f'momentum must lie in [0, 1), but got '
-                             f'{momentum!r}')
+        check_decay(momentum, 'momentum')
         self.momentum = momentum
 
     def step(self, delta: State) -> State:

@@ -4,7 +4,7 @@ from typing import Dict, List, Sequence
 
 from torch import Tensor
 
-from ..client_update import ClientUpdate
+from ..messages import ClientUpdate
 from ..state_math import cosines_by_entry
 from .weighted_average import WeightedAverage, normalize
 

@@ -5,7 +5,7 @@ from typing import Dict, List, Sequence
 import torch
 from torch import Tensor
 
-from ..client_update import ClientUpdate
+from ..messages import ClientUpdate
 from ..state_math import State, average_states, dot_states
 from ..arguments import check_count, check_positive
 from .proxy_guided import ProxyGuided
@@ -30,6 +30,8 @@ class LearnableWeights(ProxyGuided, WeightedAverage):
     gradient, however many clients there are.
 
     Args:
+        proxy_samples (int): Training samples that the server keeps for the
+            proxy loss, >= 1.
         server_lr (float): Learning rate of Adam, > 0. Defaults to 0.005, as
             in the authors' code.
         steps (int): Steps of Adam in each round, >= 1, each with one gradient
@@ -42,7 +44,11 @@ class LearnableWeights(ProxyGuided, WeightedAverage):
         weights (dict[str, float]): lambda_k of the last round by client.
     """
 
-    def __init__(self, server_lr: float = 0.005, steps: int = 100):
+    def __init__(self,
+                 proxy_samples: int,
+                 server_lr: float = 0.005,
+                 steps: int = 100):
+        super().__init__(proxy_samples)
         check_positive(server_lr, 'server_lr')
         check_count(steps, 'steps')
         self.server_lr = server_lr

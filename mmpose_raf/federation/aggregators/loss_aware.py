@@ -5,8 +5,9 @@ from typing import Dict, List, Sequence
 
 from torch import Tensor
 
-from ..client_update import ClientUpdate
+from ..messages import ClientUpdate
 from ..arguments import check_count
+from ..errors import FederationError
 from .weighted_average import WeightedAverage, normalize
 
 
@@ -59,6 +60,6 @@ class LossAware(WeightedAverage):
 def _loss_of(update: ClientUpdate) -> float:
     loss = update.metrics.get('loss')
     if loss is None or loss <= 0:
-        raise ValueError("LossAware needs a metrics['loss'] > 0 of "
+        raise FederationError("LossAware needs a metrics['loss'] > 0 of "
                          f'client {update.client}, but got {loss!r}')
     return loss

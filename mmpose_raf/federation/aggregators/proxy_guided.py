@@ -5,14 +5,23 @@ from typing import Dict, Sequence
 import torch
 from torch import Tensor
 
+from ..arguments import check_count
+from ..errors import FederationError
 from ..state_math import State
 from .base import Aggregator
 
 
 class ProxyGuided(Aggregator):
-    """Asks ``proxy_loss``, the loss on samples that the server holds."""
+    """Asks ``proxy_loss``, the loss on samples that the server holds.
 
-    needs_proxy = True
+    Args:
+        proxy_samples (int): How many training samples the server keeps for
+            itself, >= 1.
+    """
+
+    def __init__(self, proxy_samples: int):
+        check_count(proxy_samples, 'proxy_samples')
+        self.proxy_samples = proxy_samples
 
     def measure(self, state: Dict[str, Tensor]) -> float:
         """Proxy loss of weights (and buffers)."""
@@ -44,11 +53,11 @@ class ProxyGuided(Aggregator):
     def _loss(self, state: Dict[str, Tensor]) -> Tensor:
         name = type(self).__name__
         if self.proxy_loss is None:
-            raise ValueError(f'{name} needs a proxy set, samples that the '
+            raise FederationError(f'{name} needs a proxy set, samples that the '
                              'server holds, but proxy_loss is None')
         loss = self.proxy_loss(state)
         # Weights made of it would ruin the global model without a word.
         if not loss.isfinite():
-            raise ValueError(f'{name} needs a finite proxy loss, but got '
+            raise FederationError(f'{name} needs a finite proxy loss, but got '
                              f'{loss.item()}')
         return loss

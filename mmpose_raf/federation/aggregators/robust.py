@@ -10,10 +10,11 @@ from typing import Dict, List, Sequence
 import torch
 from torch import Tensor
 
-from ..client_update import ClientUpdate
+from ..messages import ClientUpdate
 from ..state_math import (add_states, average_states, merge_states,
-                          move_states, squared_distances, state_norm)
+                          displacements, squared_distances, state_norm)
 from ..arguments import check_count, check_positive
+from ..errors import FederationError
 from .base import Aggregator
 
 # Above it torch's sort is faster (measured on a CPU).
@@ -83,7 +84,7 @@ class TrimmedMean(_CoordinateRule):
     def merge(self, stacked: Tensor) -> Tensor:
         """See the class."""
         if len(stacked) < self.min_clients:
-            raise ValueError(
+            raise FederationError(
                 f'TrimmedMean(trim={self.trim}) needs more than '
                 f'{2 * self.trim} clients in a round, got {len(stacked)}')
         ordered = order_clients(stacked)
@@ -121,7 +122,7 @@ class MultiKrum(Aggregator):
         """Indices of the clients with the lowest scores, best first."""
         count = len(updates)
         if count < self.min_clients:
-            raise ValueError(
+            raise FederationError(
                 f'{type(self).__name__}(num_broken={self.num_broken}) needs '
                 f'{self.min_clients} clients in a round, got {count}')
         states = [{
@@ -165,16 +166,16 @@ class NormClipping(Aggregator):
                   updates: Sequence[ClientUpdate]) -> Dict[str, Tensor]:
         """Average the clipped updates, see :class:`Aggregator`."""
         states = [update.state for update in updates]
-        moves = move_states(states, global_state, updates[0].parameter_names)
+        ways = displacements(states, global_state, updates[0].parameter_names)
         shares = [
-            min(1., self.max_norm / max(state_norm(move), 1e-12)) / len(moves)
-            for move in moves
+            min(1., self.max_norm / max(state_norm(way), 1e-12)) / len(ways)
+            for way in ways
         ]
         result = average_states(states, [1 / len(states)] * len(states))
         stepped = global_state
-        for move, share in zip(moves, shares):
-            stepped = add_states(stepped, move, share)
+        for way, share in zip(ways, shares):
+            stepped = add_states(stepped, way, share)
         return {
-            key: stepped[key] if key in moves[0] else result[key]
+            key: stepped[key] if key in ways[0] else result[key]
             for key in global_state
         }

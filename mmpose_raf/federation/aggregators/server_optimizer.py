@@ -5,8 +5,8 @@ from typing import Dict, Sequence
 
 from torch import Tensor
 
-from ..client_update import ClientUpdate
-from ..state_math import State, add_states, move_states
+from ..messages import ClientUpdate
+from ..state_math import State, add_states, displacements
 from ..arguments import check_positive
 from .fedavg import FedAvg
 
@@ -34,7 +34,7 @@ class ServerOptimizer(FedAvg):
                   updates: Sequence[ClientUpdate]) -> Dict[str, Tensor]:
         """Step along the mean update, see :class:`Aggregator`."""
         mean = super().aggregate(global_state, updates)
-        delta, = move_states([mean], global_state, updates[0].parameter_names)
+        delta, = displacements([mean], global_state, updates[0].parameter_names)
         stepped = add_states(
             global_state, self.step(delta), scale=self.server_lr)
         return {

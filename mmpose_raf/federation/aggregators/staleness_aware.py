@@ -5,9 +5,10 @@ from typing import Dict, List, Sequence
 import torch
 from torch import Tensor
 
-from ..client_update import ClientUpdate
-from ..state_math import average_states, dot_states, move_states
-from ..arguments import check_not_negative, check_positive
+from ..messages import ClientUpdate
+from ..state_math import average_states, dot_states, displacements
+from ..arguments import check_count, check_not_negative, check_positive
+from ..errors import FederationError
 from .proxy_guided import ProxyGuided
 
 
@@ -37,8 +38,9 @@ class StalenessAware(ProxyGuided):
         sigma (float): How fast it decays with s, >= 0. Defaults to 0.5.
         iota (float): What does not decay, >= 0. Defaults to 0.
         control_lr (float): Learning rate of lam, sigma and iota, >= 0.
-            Defaults to 0, which leaves them as they are and needs no proxy
-            set.
+            Defaults to 0, which leaves them as they are.
+        proxy_samples (int): Training samples that the server keeps for the
+            proxy loss; > 0 if ``control_lr`` is. Defaults to 0.
     """
 
     is_asynchronous = True
@@ -48,7 +50,8 @@ class StalenessAware(ProxyGuided):
                  lam: float = 1.,
                  sigma: float = 0.5,
                  iota: float = 0.,
-                 control_lr: float = 0.):
+                 control_lr: float = 0.,
+                 proxy_samples: int = 0):
         check_positive(mu, 'mu')
         for name, value in (('lam', lam), ('sigma', sigma), ('iota', iota),
                             ('control_lr', control_lr)):
@@ -56,7 +59,12 @@ class StalenessAware(ProxyGuided):
         self.mu = mu
         self.initial = [float(lam), float(sigma), float(iota)]
         self.control_lr = control_lr
-        self.needs_proxy = control_lr > 0
+        check_count(proxy_samples, 'proxy_samples', lowest=0)
+        if (proxy_samples > 0) != (control_lr > 0):
+            raise FederationError(
+                'proxy_samples must be > 0 if control_lr is, and 0 if not, '
+                f'but got {proxy_samples!r}')
+        self.proxy_samples = proxy_samples
         self.version = 0
         self.controls: Dict[str, List[float]] = {}
 
@@ -116,8 +124,8 @@ class StalenessAware(ProxyGuided):
             Tensor: The gradient, in shape (3, ).
         """
         names = update.parameter_names
-        move, = move_states([update.state], old, names)
-        slope = dot_states(self.proxy_gradient(new, names), move)
+        way, = displacements([update.state], old, names)
+        slope = dot_states(self.proxy_gradient(new, names), way)
         controls = controls.clone().requires_grad_()
         alpha = self.share(controls, update.staleness)
         return slope * torch.autograd.grad(alpha, controls)[0]

@@ -5,7 +5,7 @@ from typing import Dict, List, Sequence
 
 from torch import Tensor
 
-from ..client_update import ClientUpdate
+from ..messages import ClientUpdate
 from ..state_math import Weight, average_states
 from .base import Aggregator
 

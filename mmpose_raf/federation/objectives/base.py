@@ -1,63 +1,68 @@
 """What all local objectives share."""
 
 from abc import ABCMeta
-from typing import Dict, List, Optional, Sequence
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional, Sequence, Tuple
 
-import torch
 from torch import Tensor
 
-from ..client_update import ClientUpdate
-from ..state_math import State, put_state
+from ..messages import ClientUpdate
+from ..state_math import State
+
+
+@dataclass
+class TrainingStart:
+    """What a client's local training starts from.
+
+    Args:
+        anchor (dict[str, Tensor]): The global weights and buffers.
+        memory (dict[str, Tensor]): What the objective has kept for this
+            client since its last training; empty before the first.
+        download (dict[str, Tensor]): What the server has sent beside the
+            weights.
+    """
+
+    anchor: State
+    memory: State = field(default_factory=dict)
+    download: State = field(default_factory=dict)
 
 
 class LocalObjective(metaclass=ABCMeta):
-    """Client side of a round: what is added to the local loss.
+    """What is added to the loss of the clients.
 
     It is given as a gradient, which is added to that of the loss before each
     step of the client's optimizer (:meth:`gradient`), or as a loss on pooled
     features (:meth:`feature_loss`); a subclass implements one of them or
-    both. Between the rounds it keeps a state for each client (``clients``)
-    and one of the server (``server``), by the names of a model's state dict;
-    within a round, what each client has sent beside its weights
-    (``uploads``).
+    both.
 
-    A round calls, for each client that takes part, :meth:`gradient` before
-    each step and :meth:`finish_client`, and at last :meth:`finish_round`.
-    States lie on the device of the weights that they were made of; who calls
-    may :meth:`move` them in between.
+    The client's side keeps nothing in the object: what it needs comes with a
+    :class:`TrainingStart`, what it wants to remember and to send goes out of
+    :meth:`finish_client`. The server's side (:meth:`download`,
+    :meth:`finish_round`) keeps ``server``, by the names of a model's state
+    dict. Between the two lies whatever connects them.
 
     Attributes:
         needs_updates (bool): Whether :meth:`finish_round` looks at the
-            single updates: True by default where there is one.
+            weights of the single updates.
+        is_asynchronous (bool): Whether it makes sense where updates arrive
+            one by one.
         feature_module (str, optional): Name of the submodule whose output,
             averaged over the image, :meth:`feature_loss` compares.
-        is_asynchronous (bool): Whether it makes sense where updates arrive
-            one by one: False by default where there is a
-            :meth:`finish_round`.
     """
 
-    feature_module: Optional[str] = None
     needs_updates = False
     is_asynchronous = True
-
-    def __init_subclass__(cls):
-        if 'finish_round' in vars(cls):  # unless the subclass knows better
-            cls.needs_updates = vars(cls).get('needs_updates', True)
-            cls.is_asynchronous = vars(cls).get('is_asynchronous', False)
+    feature_module: Optional[str] = None
 
     def __init__(self):
-        self.clients: Dict[str, State] = {}
         self.server: State = {}
-        self.uploads: Dict[str, State] = {}
 
-    def gradient(self, client: str, parameters: State,
-                 anchor: State) -> State:
+    def gradient(self, parameters: State, start: TrainingStart) -> State:
         """Gradient of what is added to the loss.
 
         Args:
-            client (str): Name of the client.
-            parameters (dict[str, Tensor]): Its trained parameters now.
-            anchor (dict[str, Tensor]): The same as it started from.
+            parameters (dict[str, Tensor]): The trained parameters now.
+            start (TrainingStart): Its ``anchor`` has other entries as well.
 
         Returns:
             dict[str, Tensor]: What to add to the gradient of each parameter;
@@ -65,13 +70,8 @@ class LocalObjective(metaclass=ABCMeta):
         """
         return {}
 
-    def references(self, client: str, anchor: State) -> List[State]:
+    def references(self, start: TrainingStart) -> List[State]:
         """Weights whose features :meth:`feature_loss` compares with.
-
-        Args:
-            client (str): Name of the client.
-            anchor (dict[str, Tensor]): Weights and buffers that it started
-                from.
 
         Returns:
             list[dict[str, Tensor]]: Weights and buffers, of
@@ -95,34 +95,37 @@ class LocalObjective(metaclass=ABCMeta):
         """
         raise NotImplementedError
 
-    def finish_client(self, client: str, state: State, anchor: State,
-                      lr_sums: Dict[str, float]):
+    def finish_client(self, state: State, start: TrainingStart,
+                      lr_sums: Dict[str, float]) -> Tuple[State, State]:
         """End the local training of a client.
 
-        What it sends to the server beside its weights goes to ``uploads``,
-        under its name; :meth:`finish_round` finds it there, after which it is
-        forgotten. Clients may train in other processes: nothing else of
-        theirs is sure to be there.
-
         Args:
-            client (str): Its name.
             state (dict[str, Tensor]): Its weights and buffers at the end.
-            anchor (dict[str, Tensor]): Those that it started from.
+            start (TrainingStart): What it started from.
             lr_sums (dict[str, float]): For each trained parameter the sum of
                 its learning rates over the steps, K eta if it is constant.
-        """
 
-    def finish_round(self, previous: Dict[str, Tensor],
-                     aggregated: Dict[str, Tensor],
+        Returns:
+            tuple[dict[str, Tensor], dict[str, Tensor]]: Its next memory, of
+            new tensors, and what it sends beside its weights.
+        """
+        return start.memory, {}
+
+    def download(self) -> State:
+        """What the server sends to a client beside the weights."""
+        return {}
+
+    def finish_round(self, previous: State, aggregated: State,
                      updates: Sequence[ClientUpdate],
-                     num_clients: int) -> Dict[str, Tensor]:
+                     num_clients: int) -> State:
         """End a round, after the aggregation.
 
         Args:
             previous (dict[str, Tensor]): Global weights that the clients
                 started from.
             aggregated (dict[str, Tensor]): What the aggregator gave.
-            updates (list[ClientUpdate]): Of those that took part.
+            updates (list[ClientUpdate]): Of those that took part; without
+                weights, unless it ``needs_updates``.
             num_clients (int): Clients of the federation, absent ones too.
 
         Returns:
@@ -130,22 +133,10 @@ class LocalObjective(metaclass=ABCMeta):
         """
         return aggregated
 
-    def download(self) -> State:
-        """What the server sends to a client beside the weights."""
-        return {}
-
-    def move(self, client: str, device: torch.device):
-        """Put what the training of a client needs on a device."""
-        self.server = put_state(self.server, device)
-        for states in (self.clients, self.uploads):
-            if client in states:
-                states[client] = put_state(states[client], device)
-
     def state_dict(self) -> dict:
-        """State that a resumed run needs."""
-        return dict(clients=self.clients, server=self.server)
+        """State of the server's side that a resumed run needs."""
+        return dict(server=self.server)
 
     def load_state_dict(self, state_dict: dict):
         """Restore what :meth:`state_dict` gave."""
-        self.clients = state_dict['clients']
         self.server = state_dict['server']

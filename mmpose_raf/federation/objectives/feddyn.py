@@ -1,15 +1,14 @@
 """FedDyn."""
 
-from typing import Dict, Sequence
+from typing import Dict, Sequence, Tuple
 
 import torch
-from torch import Tensor
 
 from ..arguments import check_positive
-from ..client_update import ClientUpdate
-from ..state_math import (State, add_states, map_states, move_states,
+from ..messages import ClientUpdate
+from ..state_math import (State, add_states, displacements, map_states,
                           scale_state)
-from .base import LocalObjective
+from .base import LocalObjective, TrainingStart
 
 
 class FedDyn(LocalObjective):
@@ -26,36 +25,37 @@ class FedDyn(LocalObjective):
         alpha (float): Strength of the regularisation, > 0.
     """
 
+    needs_updates = True
+    is_asynchronous = False
+
     def __init__(self, alpha: float):
         super().__init__()
         check_positive(alpha, 'alpha')
         self.alpha = alpha
 
-    def gradient(self, client: str, parameters: State,
-                 anchor: State) -> State:
+    def gradient(self, parameters: State, start: TrainingStart) -> State:
         """alpha (w - w_t) - g_i, see :class:`LocalObjective`."""
-        moved, = move_states([parameters], anchor, list(anchor))
-        pull = scale_state(moved, self.alpha)
-        if client not in self.clients:
+        way, = displacements([parameters], start.anchor, list(parameters))
+        pull = scale_state(way, self.alpha)
+        if not start.memory:
             return pull
-        return map_states(torch.sub, pull, self.clients[client])
+        return map_states(torch.sub, pull, start.memory)
 
-    def finish_client(self, client: str, state: State, anchor: State,
-                      lr_sums: Dict[str, float]):
+    def finish_client(self, state: State, start: TrainingStart,
+                      lr_sums: Dict[str, float]) -> Tuple[State, State]:
         """Next g_i, see :class:`LocalObjective`."""
-        moved, = move_states([state], anchor, list(lr_sums))
-        own = self.clients.get(client) or map_states(torch.zeros_like, moved)
-        self.clients[client] = add_states(own, moved, -self.alpha)
+        way, = displacements([state], start.anchor, list(lr_sums))
+        own = start.memory or map_states(torch.zeros_like, way)
+        return add_states(own, way, -self.alpha), {}
 
-    def finish_round(self, previous: Dict[str, Tensor],
-                     aggregated: Dict[str, Tensor],
+    def finish_round(self, previous: State, aggregated: State,
                      updates: Sequence[ClientUpdate],
-                     num_clients: int) -> Dict[str, Tensor]:
+                     num_clients: int) -> State:
         """Next h, and the weights shifted by it."""
         names = updates[0].parameter_names
-        for moved in move_states([update.state for update in updates],
+        for way in displacements([update.state for update in updates],
                                  previous, names):
-            self.server = self.server or map_states(torch.zeros_like, moved)
-            self.server = add_states(self.server, moved,
+            self.server = self.server or map_states(torch.zeros_like, way)
+            self.server = add_states(self.server, way,
                                      -self.alpha / num_clients)
         return add_states(aggregated, self.server, -1 / self.alpha)

@@ -1,8 +1,8 @@
 """FedProx."""
 
 from ..arguments import check_not_negative
-from ..state_math import State, move_states, scale_state
-from .base import LocalObjective
+from ..state_math import State, displacements, scale_state
+from .base import LocalObjective, TrainingStart
 
 
 class FedProx(LocalObjective):
@@ -20,8 +20,7 @@ class FedProx(LocalObjective):
         check_not_negative(mu, 'mu')
         self.mu = mu
 
-    def gradient(self, client: str, parameters: State,
-                 anchor: State) -> State:
+    def gradient(self, parameters: State, start: TrainingStart) -> State:
         """mu (w - w_t), see :class:`LocalObjective`."""
-        move, = move_states([parameters], anchor, list(anchor))
-        return scale_state(move, self.mu)
+        way, = displacements([parameters], start.anchor, list(parameters))
+        return scale_state(way, self.mu)

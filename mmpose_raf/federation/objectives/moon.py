@@ -1,6 +1,6 @@
 """MOON."""
 
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch.nn.functional import cosine_similarity
 
 from ..arguments import check_not_negative, check_positive
 from ..state_math import State, clone_state
-from .base import LocalObjective
+from .base import LocalObjective, TrainingStart
 
 
 class MOON(LocalObjective):
@@ -46,10 +46,9 @@ class MOON(LocalObjective):
         self.temperature = temperature
         self.feature_module = feature_module
 
-    def references(self, client: str, anchor: State) -> List[State]:
+    def references(self, start: TrainingStart) -> List[State]:
         """Global and previous model, see :class:`LocalObjective`."""
-        previous = self.clients.get(client)
-        return [] if previous is None else [anchor, previous]
+        return [start.anchor, start.memory] if start.memory else []
 
     def feature_loss(self, features: Tensor,
                      references: Sequence[Tensor]) -> Tensor:
@@ -61,12 +60,12 @@ class MOON(LocalObjective):
         log_shares = (cosines / self.temperature).log_softmax(0)
         return -self.mu * log_shares[0].mean()
 
-    def finish_client(self, client: str, state: State, anchor: State,
-                      lr_sums: Dict[str, float]):
+    def finish_client(self, state: State, start: TrainingStart,
+                      lr_sums: Dict[str, float]) -> Tuple[State, State]:
         """Keep the client's model, see :class:`LocalObjective`."""
         prefix = f'{self.feature_module}.'
         own = {
             key: value
             for key, value in state.items() if key.startswith(prefix)
         }
-        self.clients[client] = clone_state(own)
+        return clone_state(own), {}

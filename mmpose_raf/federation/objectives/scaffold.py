@@ -1,13 +1,12 @@
 """SCAFFOLD."""
 
-from typing import Dict, Sequence
+from typing import Dict, Sequence, Tuple
 
 import torch
-from torch import Tensor
 
-from ..client_update import ClientUpdate
-from ..state_math import State, add_states, map_states, move_states
-from .base import LocalObjective
+from ..messages import ClientUpdate
+from ..state_math import State, add_states, displacements, map_states
+from .base import LocalObjective, TrainingStart
 
 
 class SCAFFOLD(LocalObjective):
@@ -26,40 +25,29 @@ class SCAFFOLD(LocalObjective):
     paper's guarantee.
     """
 
-    needs_updates = False
+    is_asynchronous = False
 
-    def gradient(self, client: str, parameters: State,
-                 anchor: State) -> State:
+    def gradient(self, parameters: State, start: TrainingStart) -> State:
         """c - c_i, see :class:`LocalObjective`."""
-        own, server = self._variates(client, anchor)
+        own, server = _variates(start, parameters)
         return add_states(server, own, -1)
 
-    def _variates(self, client: str, anchor: State):
-        zero = None
-        if client not in self.clients or not self.server:
-            zero = map_states(torch.zeros_like, anchor)
-        return self.clients.get(client, zero), self.server or zero
+    def finish_client(self, state: State, start: TrainingStart,
+                      lr_sums: Dict[str, float]) -> Tuple[State, State]:
+        """Next c_i, and c_i' - c_i for the server."""
+        way, = displacements([start.anchor], state, list(lr_sums))
+        own, server = _variates(start, way)
+        # A parameter whose learning rate was 0 has gone nowhere either.
+        mean = {key: step / (lr_sums[key] or 1) for key, step in way.items()}
+        memory = add_states(add_states(own, server, -1), mean)
+        return memory, add_states(memory, own, -1)
 
-    def finish_client(self, client: str, state: State, anchor: State,
-                      lr_sums: Dict[str, float]):
-        """Next c_i, see :class:`LocalObjective`."""
-        moved, = move_states([anchor], state, list(lr_sums))
-        own, server = self._variates(client, moved)
-        # A parameter whose learning rate was 0 has not moved either.
-        mean = {
-            key: move / (lr_sums[key] or 1)
-            for key, move in moved.items()
-        }
-        self.clients[client] = add_states(add_states(own, server, -1), mean)
-        # c_i' - c_i
-        self.uploads[client] = add_states(self.clients[client], own, -1)
-
-    def finish_round(self, previous: Dict[str, Tensor],
-                     aggregated: Dict[str, Tensor],
+    def finish_round(self, previous: State, aggregated: State,
                      updates: Sequence[ClientUpdate],
-                     num_clients: int) -> Dict[str, Tensor]:
+                     num_clients: int) -> State:
         """Next c, see :class:`LocalObjective`."""
-        for change in self.uploads.values():
+        for update in updates:
+            change = update.upload
             self.server = self.server or map_states(torch.zeros_like, change)
             self.server = add_states(self.server, change, 1 / num_clients)
         return aggregated
@@ -67,3 +55,11 @@ class SCAFFOLD(LocalObjective):
     def download(self) -> State:
         """c, see :class:`LocalObjective`."""
         return self.server
+
+
+def _variates(start: TrainingStart, like: State) -> Tuple[State, State]:
+    """c_i and c, zero before the first round."""
+    zero = {}
+    if not start.memory or not start.download:
+        zero = map_states(torch.zeros_like, like)
+    return start.memory or zero, start.download or zero

@@ -18,11 +18,11 @@ CASES = dict(
     divergence=lambda: LayerwiseDivergenceAware(),
     loss=lambda: LossAware(num_rounds=5),
     discrepancy=lambda: DiscrepancyAware(),
-    learnable=lambda: LearnableWeights(server_lr=.05, steps=5),
-    fair=lambda: ContributionFair(),
-    fair_times=lambda: ContributionFair('times'),
+    learnable=lambda: LearnableWeights(8, server_lr=.05, steps=5),
+    fair=lambda: ContributionFair(8),
+    fair_times=lambda: ContributionFair(8, 'times'),
     staleness=lambda: StalenessAware(),
-    tuned_staleness=lambda: StalenessAware(control_lr=.01))
+    tuned_staleness=lambda: StalenessAware(control_lr=.01, proxy_samples=8))
 
 cases = pytest.mark.parametrize('make', CASES.values(), ids=CASES)
 
@@ -30,7 +30,7 @@ cases = pytest.mark.parametrize('make', CASES.values(), ids=CASES)
 def built(make, dtype=torch.float64):
     """An aggregator with a proxy loss, if it asks for one."""
     aggregator = make()
-    if aggregator.needs_proxy:
+    if aggregator.proxy_samples:
         rng = np.random.default_rng(99)
         aggregator.proxy_loss = quadratic(random_state(rng, dtype))
     return aggregator
@@ -146,7 +146,7 @@ def test_a_missing_proxy_set_is_named(make):
     aggregator = make()
     rng = np.random.default_rng(6)
     start, updates = random_state(rng), random_round(rng)
-    if not aggregator.needs_proxy:
+    if not aggregator.proxy_samples:
         aggregator.aggregate(start, updates)
         return
     name = type(aggregator).__name__

@@ -50,7 +50,7 @@ def test_several_rounds(mode):
     """Clients come and go."""
     rng = np.random.default_rng(0)
     center, state = random_state(rng), random_state(rng)
-    aggregator = ContributionFair(mode)
+    aggregator = ContributionFair(8, mode)
     aggregator.proxy_loss = quadratic(center)
     reference = ByHand(mode, flat(center))
     for names in ('abc', 'ab', 'dcab', 'ed', 'bac'):
@@ -89,7 +89,7 @@ def test_by_hand(mode, expected):
     g ~ (1 - 1/sqrt(2), 1 - 1/sqrt(2), 1) = (.1847, .1847, .6306); the models
     without are (1/2, 1/2), (1/2, 1/2) and (1, 0), so that e ~ (1, 1, 2).
     """
-    aggregator = ContributionFair(mode)
+    aggregator = ContributionFair(8, mode)
     aggregator.proxy_loss = squared
     updates = round_from(ORIGIN, [1., 0.], [1., 0.], [0., 1.])
     state = aggregator.aggregate(ORIGIN, updates)
@@ -101,7 +101,7 @@ def test_by_hand(mode, expected):
 
 def test_cosines_are_averaged_over_the_rounds():
     """First together, then opposite: the cosines 1 and -1 make 0."""
-    aggregator = ContributionFair()
+    aggregator = ContributionFair(8)
     aggregator.proxy_loss = lambda state: squared(state) + 1
     aggregator.aggregate(ORIGIN, round_from(ORIGIN, [1., 0.], [2., 0.]))
     aggregator.aggregate(ORIGIN, round_from(ORIGIN, [1., 0.], [-2., 0.]))
@@ -111,7 +111,7 @@ def test_cosines_are_averaged_over_the_rounds():
 
 
 def test_one_client_alone():
-    aggregator = ContributionFair()
+    aggregator = ContributionFair(8)
     update, = round_from(ORIGIN, [1., 2.])
     # There is no model without it, and nothing to learn.
     result = aggregator.aggregate(ORIGIN, [update])
@@ -127,7 +127,7 @@ def test_one_client_alone():
 ])
 def test_nothing_to_tell_clients_apart(mode, moves):
     """Neither 0/0 nor a client without weight."""
-    aggregator = ContributionFair(mode)
+    aggregator = ContributionFair(8, mode)
     aggregator.proxy_loss = lambda state: 0 * squared(state)
     aggregator.aggregate(ORIGIN, round_from(ORIGIN, *moves))
     assert list(aggregator.weights.values()) == pytest.approx([1 / 3] * 3)
@@ -135,7 +135,7 @@ def test_nothing_to_tell_clients_apart(mode, moves):
 
 def test_a_useless_client_keeps_a_little():
     """Without the first the loss is 0: it gets the least share."""
-    aggregator = ContributionFair('times')
+    aggregator = ContributionFair(8, 'times')
     aggregator.proxy_loss = squared
     updates = round_from(ORIGIN, [1., 0.], [0., 0.])
     aggregator.aggregate(ORIGIN, updates)
@@ -143,7 +143,7 @@ def test_a_useless_client_keeps_a_little():
 
 
 def test_negative_losses_are_refused():
-    aggregator = ContributionFair()
+    aggregator = ContributionFair(8)
     aggregator.proxy_loss = lambda state: squared(state) - 9
     with pytest.raises(ValueError, match='>= 0, but without client a it is -'):
         aggregator.aggregate(ORIGIN, round_from(ORIGIN, [1., 0.], [2., 0.]))
@@ -152,4 +152,4 @@ def test_negative_losses_are_refused():
 
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="mode must be .* but got 'mean'"):
-        ContributionFair('mean')
+        ContributionFair(8, 'mean')

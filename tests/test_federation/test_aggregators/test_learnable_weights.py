@@ -36,7 +36,7 @@ def tune_by_hand(updates, center, lr, steps):
 def test_several_rounds(count):
     rng = np.random.default_rng(0)
     center, state = random_state(rng), random_state(rng)
-    aggregator = LearnableWeights(server_lr=.03, steps=10)
+    aggregator = LearnableWeights(8, server_lr=.03, steps=10)
     aggregator.proxy_loss = quadratic(center)
     for _ in range(3):
         updates = random_round(rng, count)
@@ -74,7 +74,7 @@ def test_the_gradient_is_that_through_the_mix():
     states = [update.state for update in updates]
     loss = network_loss(torch.tensor(rng.normal(size=(8, 3))),
                         torch.tensor(rng.normal(size=8)))
-    aggregator = LearnableWeights()
+    aggregator = LearnableWeights(8)
     aggregator.proxy_loss = loss
     x = torch.tensor(rng.normal(size=3), requires_grad=True)
     y = torch.tensor(-.3, dtype=torch.float64, requires_grad=True)
@@ -110,7 +110,7 @@ def test_a_poisoned_client_is_found():
         updates.append(ClientUpdate(name, state, 10, parameters=PARAMETERS))
     # Not both layers, of which tanh would take the sign back.
     updates[2].state['weight'] *= -5
-    aggregator = LearnableWeights(server_lr=.1, steps=100)
+    aggregator = LearnableWeights(8, server_lr=.1, steps=100)
     aggregator.proxy_loss = loss
     result = aggregator.aggregate(truth, updates)
     # From 1/4; the softmax brings it to 0 only slowly.
@@ -123,7 +123,7 @@ def test_gamma_leaves_buffers_alone():
     """The optimum is half the clients: gamma falls, running_var stays."""
     rng = np.random.default_rng(3)
     update, = random_round(rng, 1)
-    aggregator = LearnableWeights(server_lr=.05, steps=100)
+    aggregator = LearnableWeights(8, server_lr=.05, steps=100)
     aggregator.proxy_loss = quadratic(
         {key: update.state[key] / 2
          for key in PARAMETERS})
@@ -137,7 +137,7 @@ def test_gamma_leaves_buffers_alone():
 
 def test_parameters_that_the_loss_does_not_see():
     rng = np.random.default_rng(4)
-    aggregator = LearnableWeights(steps=3)
+    aggregator = LearnableWeights(8, steps=3)
     aggregator.proxy_loss = lambda state: state['bias'].square().sum()
     result = aggregator.aggregate(random_state(rng), random_round(rng))
     assert all(value.isfinite().all() for value in result.values())
@@ -146,7 +146,7 @@ def test_parameters_that_the_loss_does_not_see():
 def test_rounds_start_anew():
     rng = np.random.default_rng(5)
     start, updates = random_state(rng), random_round(rng)
-    aggregator = LearnableWeights(steps=5)
+    aggregator = LearnableWeights(8, steps=5)
     aggregator.proxy_loss = quadratic(random_state(rng))
     first = aggregator.aggregate(start, updates)
     again = aggregator.aggregate(first, updates)
@@ -158,4 +158,4 @@ def test_rounds_start_anew():
 def test_wrong_arguments(arguments):
     name, = arguments
     with pytest.raises(ValueError, match=f'{name} must be .* but got 0'):
-        LearnableWeights(**arguments)
+        LearnableWeights(8, **arguments)

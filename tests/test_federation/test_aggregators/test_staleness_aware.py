@@ -70,7 +70,7 @@ def test_tuning_by_hand():
     """Each client's controls, with the derivatives written out."""
     rng = np.random.default_rng(1)
     center, state = random_state(rng), random_state(rng)
-    aggregator = StalenessAware(**ARGUMENTS, control_lr=.05)
+    aggregator = StalenessAware(**ARGUMENTS, control_lr=.05, proxy_samples=8)
     aggregator.proxy_loss = quadratic(center)
     controls, w, t = {}, flat(state), 0
     for _ in range(4):
@@ -133,7 +133,7 @@ def test_the_gradient_is_that_through_the_mix():
 def test_tuning_tells_good_clients_from_bad(is_good):
     """Who goes to the optimum gets a larger share, who leaves it less."""
     optimum = dict(w=torch.ones(3))
-    aggregator = StalenessAware(control_lr=.01)
+    aggregator = StalenessAware(control_lr=.01, proxy_samples=8)
     aggregator.proxy_loss = lambda state: (state['w'] - optimum['w']).square(
     ).sum()
     state = dict(w=torch.zeros(3))
@@ -152,8 +152,11 @@ def test_tuning_tells_good_clients_from_bad(is_good):
 
 def test_who_needs_a_proxy_set():
     assert StalenessAware.is_asynchronous
-    assert not StalenessAware().needs_proxy
-    assert StalenessAware(control_lr=.1).needs_proxy
+    assert not StalenessAware().proxy_samples
+    assert StalenessAware(control_lr=.1, proxy_samples=8).proxy_samples == 8
+    for wrong in (dict(control_lr=.1), dict(proxy_samples=8)):
+        with pytest.raises(ValueError, match="proxy_samples must be"):
+            StalenessAware(**wrong)
 
 
 def test_parameters_alone_count_in_the_gradient():
@@ -162,7 +165,7 @@ def test_parameters_alone_count_in_the_gradient():
     old, (update, ) = random_state(rng), random_round(rng, 1)
     for key in PARAMETERS:
         update.state[key] = old[key]
-    aggregator = StalenessAware(control_lr=1.)
+    aggregator = StalenessAware(control_lr=1., proxy_samples=8)
     aggregator.proxy_loss = lambda state: sum(state[key].sum()
                                               for key in KEYS)
     aggregator.aggregate(old, [update])

@@ -10,11 +10,10 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.utils import apply_to
 
-from mmpose_raf.engine import FederatedHook
-from mmpose_raf.engine.local_training import LocalTraining
+from mmpose_raf.engine.objective_steps import ObjectiveSteps
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.federation import (SCAFFOLD, Aggregator, FedAvg, FedProx,
-                                   LocalObjective)
+from mmpose_raf.federation import (Aggregator, FedAvg, FedProx,
+                                   LocalObjective, TrainingStart)
 from mmpose_raf.registry import AGGREGATORS, LOCAL_OBJECTIVES
 from tests.test_engine.by_hand import (FederationByHand,
                                        assert_like_by_hand)
@@ -47,29 +46,29 @@ SERVERS = dict(
                a=.1,
                target='mean'),
 )
-STALENESS = dict(aggregator=dict(type='StalenessAware'), asynchronous=True)
-#: By name the arguments of FederatedHook.
+STALENESS = dict(aggregator=dict(type='StalenessAware'))
+#: By name the arguments of federation.
 ALGORITHMS = {
     **{name: dict(local_objective=config)
        for name, config in OBJECTIVES.items()},
     **{name: dict(aggregator=config)
        for name, config in SERVERS.items()},
-    'fedlaw': dict(aggregator=dict(type='LearnableWeights',
-                                   steps=3, server_lr=.1), proxy_samples=3),
-    'fedce': dict(aggregator=dict(type='ContributionFair'), proxy_samples=3),
+    'fedlaw': dict(aggregator=dict(type='LearnableWeights', proxy_samples=3,
+                                   steps=3, server_lr=.1)),
+    'fedce': dict(aggregator=dict(type='ContributionFair', proxy_samples=3)),
     'staleness': STALENESS,
     'tuned_staleness': dict(
-        aggregator=dict(type='StalenessAware', control_lr=1.),
-        asynchronous=True, proxy_samples=2),
-    'half_at_a_time': dict(STALENESS, client_fraction=.4,
-                           availability=dict({'3': .5})),
+        aggregator=dict(type='StalenessAware', control_lr=1.,
+                        proxy_samples=2)),
+    'half_at_a_time': dict(STALENESS, participation=dict(
+        fraction=.4, presence={'3': .5})),
     'moon_asynchronous': dict(STALENESS, local_objective=OBJECTIVES['moon']),
     'fedbn': dict(local_params='norm'),
     'personal_head': dict(local_params=['head.*'],
                           local_objective=OBJECTIVES['scaffold']),
-    'dropping_out': dict(availability=.5,
+    'dropping_out': dict(participation=dict(presence=.5),
                          local_objective=OBJECTIVES['scaffold']),
-    'by_schedule': dict(availability=dict({'1': [(2, 9)]}),
+    'by_schedule': dict(participation=dict(presence={'1': [(2, 9)]}),
                         aggregator=SERVERS['fedadam']),
 }
 SGD = dict(optimizer=dict(type='SGD', lr=.05))
@@ -140,7 +139,7 @@ def test_resume_is_exact(tmp_path, name):
         torch.load(tmp_path / kind / 'epoch_4.pth', weights_only=True)
         for kind in ('whole', 'broken')
     ]
-    for key in ('server', 'personal', 'clients'):
+    for key in ('server', 'clients'):
         first, second = (state['federation'][key] for state in states)
         assert_states_equal(first, second)
 
@@ -158,29 +157,6 @@ def test_each_algorithm_leads_elsewhere(tmp_path):
     for (one, end), (two, other) in itertools.combinations(ends.items(), 2):
         assert end.isfinite().all()
         assert (end - other).abs().max() > 1e-6, (one, two)
-
-
-def test_what_waits_lies_on_the_state_device(tmp_path, monkeypatch):
-    moves = []
-    real = SCAFFOLD.move
-
-    def move(self, client, device):
-        moves.append((client, device.type))
-        if device.type == 'cpu':
-            real(self, client, device)
-
-    monkeypatch.setattr(SCAFFOLD, 'move', move)
-    monkeypatch.setattr(FederatedHook, '_renew', lambda *args: None)
-    real_init = LocalTraining.__init__
-
-    def init(self, *args):
-        real_init(self, *args)
-        self.state_device = torch.device('meta')
-
-    monkeypatch.setattr(LocalTraining, '__init__', init)
-    run(toy_config(tmp_path, rounds=1, local_objective=dict(type='SCAFFOLD')))
-    assert moves == [('high', 'cpu'), ('high', 'meta'), ('low', 'cpu'),
-                     ('low', 'meta')]
 
 
 @AGGREGATORS.register_module(force=True)
@@ -226,17 +202,17 @@ class Poison(Hook):
 def test_an_update_that_is_not_finite_is_refused(tmp_path, options):
     """The others go on without it, and so does it in the next round."""
     # The fast one comes in every round, whatever the clock says.
-    client = '2' if 'asynchronous' in options else '4'
+    client = '2' if options is STALENESS else '4'
     runner = run_five(tmp_path, 'run', rounds=3, **options, hooks=[
         dict(type='Poison', client=client, round_=1), dict(type='EMAHook')])
-    hook = hook_of(runner)
-    if 'aggregator' in options and options['aggregator']['type'] == 'Poisoned':
-        assert hook.aggregator.seen == [[*'01234'], [*'0123'], [*'01234']]
+    aggregator = runner.train_loop.server.aggregator
+    if isinstance(aggregator, Poisoned):
+        assert aggregator.seen == [[*'01234'], [*'0123'], [*'01234']]
     log = next((tmp_path / 'run').glob('*/*.log')).read_text()
-    assert f'Client {client} sent weights that are not finite' in log
+    assert f'The update of client {client} is refused: not finite' in log
     assert 'refused: not finite' in log
     if options.get('aggregator') == dict(type='Krum'):
-        assert 'Krum needs 5 updates, there are 4' in log
+        assert 'The aggregator needs 5 updates, there are 4' in log
     saved = torch.load(tmp_path / 'run' / 'epoch_3.pth', weights_only=True)
     tensors = []
     apply_to(saved, lambda value: isinstance(value, torch.Tensor),
@@ -249,10 +225,10 @@ def test_an_update_that_is_not_finite_is_refused(tmp_path, options):
 @pytest.mark.parametrize('name', ['scaffold', 'fedadam', 'fedbn'])
 def test_updates_added_up_as_they_come(tmp_path, name):
     """The same weights; norms, but no cosines."""
-    first, second = (run_five(tmp_path, str(cosines), rounds=3,
-                              update_cosines=cosines, **ALGORITHMS[name])
-                     for cosines in (True, False))
-    assert hook_of(second)._is_folding and not hook_of(first)._is_folding
+    first, second = (run_five(tmp_path, str(kept), rounds=3,
+                              keep_updates=kept, **ALGORITHMS[name])
+                     for kept in (True, False))
+    assert second.train_loop.server.is_folding
     for key, value in weights_of(first).items():
         torch.testing.assert_close(weights_of(second)[key], value, rtol=1e-5,
                                    atol=1e-5)
@@ -273,31 +249,48 @@ def test_base_classes_are_no_algorithms():
         ])
 
 
-def test_gradients_that_the_optimizer_unscales(tmp_path):
+def test_gradients_that_the_optimizer_unscales():
     """What is added to scaled gradients is scaled as well."""
     model = torch.nn.Linear(2, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=.1)
-    training = LocalTraining(model, optimizer, FedProx(1.), (),
-                             torch.device('cpu'))
-    training.start('a')
-    for parameter in model.parameters():
-        parameter.data += 1
-        parameter.grad = torch.zeros_like(parameter)
+    steps = ObjectiveSteps(model, optimizer, FedProx(1.), ())
+    anchor = copy.deepcopy(model.state_dict())
     # As GradScaler tells fused optimizers; None where it has unscaled.
-    for scale, found_inf, expected, steps in (
-            (torch.tensor(1024.), 1., 0., 0.), (None, 1., 0., 0.),
-            (torch.tensor(1024.), 0., 1024., .1)):
+    for scale, found_inf, expected in ((torch.tensor(1024.), 1., 0.),
+                                       (None, 1., 0.),
+                                       (torch.tensor(1024.), 0., 1024.),
+                                       (None, 0., 1.)):
+        for name, parameter in model.named_parameters():
+            parameter.data = anchor[name] + 1
+            parameter.grad = torch.zeros_like(parameter)
         optimizer.grad_scale = scale
         optimizer.found_inf = torch.tensor(found_inf)
-        training._before_step(optimizer, (), {})
+        with steps.taking_part(TrainingStart(anchor)) as lr_sums:
+            optimizer.step()
         assert all((parameter.grad == expected).all()
                    for parameter in model.parameters())
-        assert set(training.lr_sums.values()) == {steps}
+        assert set(lr_sums.values()) == {0. if found_inf else .1}
+
+
+def test_the_objective_is_gone_once_the_client_has_trained():
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=.1)
+    steps = ObjectiveSteps(model, optimizer, FedProx(1.), ())
+    anchor = {
+        name: value + 1
+        for name, value in model.state_dict().items()
+    }
+    with pytest.raises(KeyboardInterrupt):
+        with steps.taking_part(TrainingStart(anchor)):
+            raise KeyboardInterrupt
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    assert all((parameter.grad == 0).all() for parameter in model.parameters())
 
 
 def test_nothing_shared_is_trained():
     model = torch.nn.Linear(2, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=.1)
     with pytest.raises(ConfigError, match='no shared parameter is trained'):
-        LocalTraining(model, optimizer, FedProx(1.), ['weight', 'bias'],
-                      torch.device('cpu'))
+        ObjectiveSteps(model, optimizer, FedProx(1.), ['weight', 'bias'])

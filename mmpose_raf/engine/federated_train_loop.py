@@ -1,0 +1,290 @@
+"""Rounds of federated learning in the place of MMEngine's epochs."""
+
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Dict, Iterator, Optional, Sequence
+
+from mmengine.dist import get_world_size, is_distributed, is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from mmpose_raf.datasets.partitioners import describe_partition
+from mmpose_raf.datasets.schedule import Visit
+from mmpose_raf.errors import ConfigError
+from mmpose_raf.federation import (ClientState, FederationError, RoundReport,
+                                   Server)
+from mmpose_raf.federation.state_math import clone_state, copy_state
+from .ema_models import EMAModels
+from .federation_data import (build_federated_dataloader, build_schedule,
+                              client_data, estimate_costs, fingerprint_of,
+                              share_out)
+from .federation_settings import FederationSettings
+from .host_transfer import to_device
+from .local_trainer import LocalTrainer
+from .parallel_clients import (ParallelClients, assign_clients,
+                               check_parallel_runner, stop_waiting)
+from .proxy_loss import ProxyLoss
+from .resumed_federation import check_resumed_partition
+from .round_log import log_client, log_refusal, log_round
+from .runner_checks import check_input_sizes, check_runner
+from .settings_checks import KEY
+
+
+@LOOPS.register_module()
+class FederatedTrainLoop(EpochBasedTrainLoop):
+    """One epoch is one round (McMahan et al., AISTATS 2017).
+
+    In each round the clients that take part train from the global weights,
+    each at its own size, one after the other on the one resident model; at
+    the end the aggregator makes the next global weights, before checkpoints
+    are saved and validation runs. :class:`FederatedHook` puts it into the
+    place of the runner's loop; hooks are called where
+    ``EpochBasedTrainLoop`` calls them.
+
+    Args:
+        runner (Runner): The runner, whose loop is built.
+        settings (FederationSettings): The federation.
+
+    Attributes:
+        server (Server): The global weights; there once training has begun.
+        trainer (LocalTrainer): Trains the clients; likewise.
+        states (list[ClientState]): What each client keeps; likewise.
+        report (RoundReport): What happened in the last round; there once one
+            is over.
+        resumed (dict, optional): Where it stood, from a checkpoint, until
+            training begins.
+
+    Raises:
+        ConfigError: If the runner's training cannot be federated so.
+    """
+
+    def __init__(self, runner, settings: FederationSettings):
+        check_runner(runner)
+        plain = runner.train_loop
+        self.settings = settings
+        self.names = [client.name for client in settings.clients]
+        self.model = (
+            runner.model.module
+            if is_model_wrapper(runner.model) else runner.model)
+        check_input_sizes(self.model, settings)
+        self.is_parallel = (
+            settings.execution.parallel == 'clients' and is_distributed())
+        self._shares = share_out(plain.dataloader.dataset, settings)
+        self.fingerprint = fingerprint_of(self._shares, settings)
+        self.schedule = build_schedule(settings, self._shares)
+        self._owners = assign_clients(
+            estimate_costs(settings.clients, self._shares),
+            get_world_size()) if self.is_parallel else None
+        super().__init__(
+            runner,
+            build_federated_dataloader(
+                plain.dataloader, settings, self._shares, self.schedule,
+                getattr(self.model.head, 'sigma_mode', 'pixel'),
+                self._owners),
+            plain.max_epochs,
+            plain.val_begin,
+            plain.val_interval,
+            # The first of each is the interval itself.
+            list(zip(plain.dynamic_milestones, plain.dynamic_intervals))[1:])
+        self.sampler = self.dataloader.batch_sampler
+        # MMEngine takes all rounds to be alike.
+        self._max_iters = self.sampler.num_batches_until(self.max_epochs)
+        self.resumed: Optional[dict] = None
+
+    def run(self) -> nn.Module:
+        """Train from the weights that the model has now."""
+        self._begin()
+        return super().run()
+
+    def _begin(self):
+        """Set server and clients up, or put them where they stood."""
+        runner, settings = self.runner, self.settings
+        if self.resumed is not None:
+            check_resumed_partition(self.resumed, self.fingerprint)
+        if self.is_parallel:
+            check_parallel_runner(runner, self.model, len(self.names))
+            stop_waiting(runner, self.model)
+        objective = settings.build_local_objective()
+        aggregator = settings.build_aggregator()
+        self.trainer = LocalTrainer(
+            runner, self.model, settings, objective,
+            client_data(settings, self._shares, self.sampler),
+            self._train_on,
+            is_shared=not self.is_parallel)
+        self.personal = self.trainer.personal
+        self.server = Server(
+            clone_state(
+                self.personal.shared(self.model.state_dict()),
+                self.trainer.state_device), aggregator, objective,
+            len(self.names), settings.keep_updates)
+        self.states = [self.trainer.first_state(name) for name in self.names]
+        self._ema = EMAModels(runner)
+        self._ranks = None
+        if self.is_parallel:
+            self._ranks = ParallelClients(self.names, self._owners,
+                                          self.trainer.transfer)
+            runner.save_checkpoint = self._ranks.collecting(
+                runner.save_checkpoint, self.states)
+        if aggregator.proxy_samples:
+            aggregator.proxy_loss = ProxyLoss(self.model, self.dataloader,
+                                              self._shares.proxy,
+                                              self.personal.first)
+        runner.logger.info('Federation:\n' + describe_partition(
+            self._shares.datasets, settings.clients, self._shares.indices))
+        if self.personal.names:
+            runner.logger.info(
+                f'{len(self.personal.names)} entries stay with their client; '
+                'the global model keeps its first values there')
+        if self.resumed is not None:
+            self._restore(self.resumed)
+            self.resumed = None
+
+    def run_epoch(self):
+        """Run a round among MMEngine's hooks."""
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        with plugin_errors():
+            self.report = self.run_round()
+        log_round(self.runner, self.settings.clients, self.report,
+                  self.schedule.of_round(self.epoch).end
+                  if self.schedule.has_clock else None)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+    def run_round(self) -> RoundReport:
+        """Let the clients train, and renew the global weights."""
+        self.trainer.optimizer.note_server()
+        round_ = self.schedule.of_round(self.epoch)
+        self._request(round_.beginners)
+        visits = self.sampler.visits(self.epoch)
+        with self._open_batches() as bar:
+            batches = iter(bar)
+            for visit, following in zip(visits, [*visits[1:], None]):
+                bar.set_postfix_str(self.names[visit.client])
+                self._visit(visit, self._batches_of(visit, following, batches))
+                self._request(visit.successors)
+        if self._ranks:
+            self._ranks.bring_together(self.server, round_.visits)
+        report = self.server.close_round()
+        if self._ranks:
+            self._ranks.settle(self.server.state)
+        self._leave_global_model()
+        return report
+
+    def _request(self, clients: Sequence[int]):
+        for client in clients:
+            self.server.request(self.names[client], self.epoch)
+
+    def _visit(self, visit: Visit, batches: Iterator[Any]):
+        """Train a client and hand its update to the server."""
+        name, before = self.names[visit.client], self.states[visit.client]
+        self._ema.start()
+        update, state = self.trainer.train(self.server.in_flight[name],
+                                           before, batches)
+        if self.schedule.has_clock:
+            update.metrics['arrival'] = visit.arrival
+        refusal = self.server.receive(update)
+        if refusal:
+            state = before.discard(state)
+            self._ema.refuse()
+            log_refusal(self.runner, update.client, refusal)
+        self.states[visit.client] = state
+        log_client(self.runner, self.settings.clients[visit.client], update,
+                   self.sampler.num_batches(visit.client))
+
+    def _open_batches(self) -> tqdm:
+        """The batches of a round, client after client.
+
+        One iterator serves all clients: prefetching runs across their
+        borders.
+        """
+        self.sampler.set_epoch(self.epoch)
+        return tqdm(
+            enumerate(self.dataloader),
+            total=len(self.sampler),
+            desc=f'round {self.epoch + 1}/{self.max_epochs}',
+            unit='batch',
+            leave=False,
+            # None: only where the output is a terminal
+            disable=None if is_main_process() else True)
+
+    def _batches_of(self, visit: Visit, following: Optional[Visit],
+                    batches: Iterator[Any]) -> Iterator[Any]:
+        """The batches of a visit; before the last, prepare the next one."""
+        count = self.sampler.num_batches(visit.client)
+        yield from islice(batches, count - 1)
+        # Not earlier: till its turn its moments take the GPU's memory.
+        if following is not None and following.client != visit.client:
+            self.trainer.prefetch(self.states[following.client])
+        yield from islice(batches, 1)
+
+    def _train_on(self, batch: Any) -> Dict[str, Tensor]:
+        """Train on one batch, see ``EpochBasedTrainLoop.run_iter``."""
+        index, data_batch = batch
+        self.runner.call_hook(
+            'before_train_iter', batch_idx=index, data_batch=data_batch)
+        outputs = self.runner.model.train_step(
+            data_batch, optim_wrapper=self.runner.optim_wrapper)
+        self.runner.call_hook(
+            'after_train_iter',
+            batch_idx=index,
+            data_batch=data_batch,
+            outputs=outputs)
+        self._iter += 1
+        return outputs
+
+    def _leave_global_model(self):
+        """Leave the runner with the global weights and the server's rate."""
+        copy_state(self.server.state, self.model.state_dict())
+        self.personal.put(self.personal.first)
+        self._ema.end_round(self.model, self.personal.first)
+        self.trainer.optimizer.lend_to_server()
+
+    def state_dict(self, with_moments: bool) -> dict:
+        """What a resume needs beside the global weights, on the CPU.
+
+        Args:
+            with_moments (bool): Whether the clients' moments are in it.
+        """
+        self.trainer.transfer.finish()
+        clients = {
+            name: state.state_dict()
+            for name, state in zip(self.names, self.states)
+        }
+        if not with_moments:
+            for state in clients.values():
+                state['optimizer'] = {}
+        return dict(
+            identity=self.settings.identity(),
+            fingerprint=self.fingerprint,
+            has_moments=with_moments,
+            clients=to_device(clients, 'cpu'),
+            server=to_device(self.server.state_dict(), 'cpu'))
+
+    def _restore(self, federation: dict):
+        """Go on from what :meth:`state_dict` gave."""
+        if not federation['has_moments']:
+            self.runner.logger.warning(
+                'The checkpoint was saved without the optimizer, as best '
+                'checkpoints are: every client starts with new moments')
+        device = self.trainer.state_device
+        # torch itself puts moments on the right device at a client's turn.
+        for index, name in enumerate(self.names):
+            state = ClientState.from_state_dict(federation['clients'][name])
+            state.personal = to_device(state.personal, device)
+            state.memory = to_device(state.memory, device)
+            self.states[index] = state
+        self.server.load_state_dict(to_device(federation['server'], device))
+
+
+@contextmanager
+def plugin_errors() -> Iterator[None]:
+    """Tell in one line what an aggregator cannot work with."""
+    try:
+        yield
+    except FederationError as error:
+        raise ConfigError(f'{KEY}.aggregator', str(error),
+                          'see its documentation') from error
