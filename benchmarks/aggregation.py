@@ -120,7 +120,7 @@ def measure_rules(arch: str, count: int, device: torch.device,
 
 
 def _look_at(updates: List[ClientUpdate]) -> Callable[[], bool]:
-    return lambda: all(is_finite(update) for update in updates)
+    return lambda: all(is_finite(update.state) for update in updates)
 
 
 def _check_equal(first: State, second: State):

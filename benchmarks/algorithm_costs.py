@@ -18,7 +18,6 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 
 import mmpose_raf  # noqa: F401  registers everything
-from mmpose_raf.engine.multi_resolution_loops import find_federation
 from mmpose_raf.tables import render_table
 
 CONFIGS = Path(__file__).parents[1] / 'configs/algorithms'
@@ -31,7 +30,7 @@ SMALL = {
     'train_dataloader.dataset.num_samples': 40,
     'log_level': 'ERROR',
 }
-PROXY = 'custom_hooks.1.proxy_samples'
+PROXY = 'federation.aggregator.proxy_samples'
 
 
 def tensor_bytes(tree: Any) -> int:
@@ -46,30 +45,28 @@ def measure(path: Path, folder: str) -> List[str]:
     """Run two rounds of a config; return its row of the table."""
     cfg = Config.fromfile(path)
     cfg.merge_from_dict(SMALL)
-    if 'proxy_samples' in cfg.custom_hooks[1]:
+    if 'proxy_samples' in cfg.federation.get('aggregator', {}):
         cfg.merge_from_dict({PROXY: 6})
     cfg.work_dir, cfg.experiment_name = folder, path.stem
     cfg.visualizer.name = path.stem  # MMEngine finds it by this
     runner = Runner.from_cfg(cfg)
     runner.train()
-    hook = find_federation(runner.hooks)
+    traffic = runner.train_loop.report.traffic
     saved = torch.load(f'{folder}/epoch_2.pth', weights_only=True)
     model = tensor_bytes(saved['state_dict'])
     federation = saved['federation']
     server = federation['server']
-    objective = server.get('local_objective', {})
-    kept = tensor_bytes(objective.get('clients', {})) + tensor_bytes(
-        federation['personal'])
+    clients = federation['clients'].values()
+    kept = tensor_bytes([[state['personal'], state['memory']]
+                         for state in clients])
     held = tensor_bytes([
-        server['aggregator'], server['awaited'],
-        objective.get('server', {})
+        server['aggregator'], server['versions'], server['local_objective']
     ])
     return [
         path.stem,
         *(f'{value / 1e3:.1f}' for value in
-          (model, kept / len(hook.clients), held,
-           hook.traffic.down / hook.traffic.visits,
-           hook.traffic.up / hook.traffic.visits))
+          (model, kept / len(clients), held, traffic.down / traffic.visits,
+           traffic.up / traffic.visits))
     ]
 
 

@@ -93,7 +93,8 @@ def train(options: argparse.Namespace, num_clients: int,
                 rounds=options.rounds,
                 amp=options.amp[0],
                 **KEEPING[keeping],
-                state_device=options.state_device), device, times)
+                execution=dict(state_device=options.state_device)), device,
+            times)
     spans = [
         end - start for start, end in zip(times.times, times.times[1:])
     ]

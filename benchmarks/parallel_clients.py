@@ -71,8 +71,7 @@ def train(rank: int, options: argparse.Namespace, amp: str,
         rounds=options.rounds,
         num_workers=options.workers,
         amp=amp,
-        execution=dict(state_device='model'),
-        parallel=parallel)
+        execution=dict(state_device='model', parallel=parallel))
     if options.one_size:
         for client in cfg.custom_hooks[0].clients:
             client.input_size = cfg.model.ladder[0]

@@ -27,13 +27,13 @@ import benchmarks.federations as federations
 from benchmarks.federations import REST, RoundWatch, Stopwatch
 from benchmarks.measuring import (Row, find_device, make_parser, run_benchmark)
 from benchmarks.subjects import ARCHS
-from mmpose_raf.engine import FederatedHook, federated_hook
+from mmpose_raf.engine import local_trainer
 
 # Parts, by whether they grow with the samples of a client.
 GROWING = ('training steps', 'waiting for data', 'hooks of an iteration')
 FIXED = ('weights to the model', 'weights from the model', 'switch to client',
-         'switch from client', 'end of round, schedules', 'compare updates',
-         'finite updates', 'aggregation', 'evaluation', REST)
+         'switch from client', 'check updates', 'compare updates',
+         'aggregation', 'evaluation', REST)
 
 
 def parse_args(args=None):
@@ -57,19 +57,18 @@ def parse_args(args=None):
 def set_up(runner, device: torch.device) -> Stopwatch:
     """Put timers around the parts of a round."""
     watch = Stopwatch(device)
-    hook, = [hook for hook in runner.hooks if isinstance(hook, FederatedHook)]
-    watch.watch(hook._switch, 'activate', 'switch to client')
-    watch.watch(hook._switch, 'suspend', 'switch from client')
-    watch.watch(hook._switch, 'activate_server', 'switch to client')
-    watch.watch(hook._switch, 'end_round', 'end of round, schedules')
-    watch.watch(hook, '_compare_updates', 'compare updates')
-    watch.watch(hook.aggregator, 'aggregate', 'aggregation')
+    loop = runner.train_loop
+    watch.watch(loop.trainer.optimizer, 'lend', 'switch to client')
+    watch.watch(loop.trainer.optimizer, 'take_back', 'switch from client')
+    watch.watch(loop.trainer.optimizer, 'lend_to_server', 'switch to client')
+    watch.watch(loop.server, 'receive', 'check updates')
+    watch.watch(loop.server, 'close_round', 'compare updates')
+    watch.watch(loop.server.aggregator, 'aggregate', 'aggregation')
     watch.watch(runner.model, 'train_step', 'training steps')
     if runner.val_loop is not None:
         watch.watch(runner.val_loop, 'run', 'evaluation')
-    watch.watch(runner.train_loop, 'run_iter', 'hooks of an iteration')
-    loader = runner.train_loop.dataloader
-    runner.train_loop.dataloader = WatchedLoader(loader, watch)
+    watch.watch(loop.trainer, 'step', 'hooks of an iteration')
+    loop.dataloader = WatchedLoader(loop.dataloader, watch)
     return watch
 
 
@@ -117,8 +116,7 @@ def time_rounds(options, amp: str, state_device: str,
 
     parts = dict(
         copy_state='weights to the model',
-        clone_state='weights from the model',
-        is_finite='finite updates')
+        clone_state='weights from the model')
     watch = RoundWatch(make_watch)
     with tempfile.TemporaryDirectory() as work_dir:
         cfg = federations.make_run_config(
@@ -131,10 +129,10 @@ def time_rounds(options, amp: str, state_device: str,
             num_workers=options.workers,
             num_val=options.val_samples,
             amp=amp,
-            state_device=state_device)
+            execution=dict(state_device=state_device))
         patches = [
-            mock.patch.object(federated_hook, name,
-                              timed(getattr(federated_hook, name), part))
+            mock.patch.object(local_trainer, name,
+                              timed(getattr(local_trainer, name), part))
             for name, part in parts.items()
         ]
         for patch in patches:

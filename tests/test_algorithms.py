@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmpose_raf.engine.preflight import build_hook
+from mmpose_raf.engine.preflight import read_settings
 from mmpose_raf.registry import AGGREGATORS, LOCAL_OBJECTIVES
 from tests.tool_main import tool_main
 
@@ -39,18 +39,21 @@ IS_FAST = [('fedbn', 'cnn'), ('moon', 'vit'), ('fedasmu', 'vit')]
 
 
 def test_every_algorithm_has_a_config():
-    hooks = [build_hook(Config.fromfile(path)) for path in CONFIGS]
-    used = {type(hook.aggregator).__name__ for hook in hooks}
+    settings = [read_settings(Config.fromfile(path)) for path in CONFIGS]
+    used = {own.aggregator['type'] for own in settings}
     missing = {
         name
         for name, kind in AGGREGATORS.module_dict.items()
         if kind.__module__.startswith('mmpose_raf.')
     } - used
     assert not missing
-    used = {type(hook.local_objective).__name__ for hook in hooks}
+    used = {
+        own.local_objective['type']
+        for own in settings if own.local_objective
+    }
     assert set(LOCAL_OBJECTIVES.module_dict) <= used
-    assert any(hook.local_params == 'norm' for hook in hooks)
-    assert any(hook.asynchronous for hook in hooks)
+    assert any(own.local_params == 'norm' for own in settings)
+    assert any(own.is_asynchronous for own in settings)
 
 
 @pytest.mark.parametrize('model, path', [
@@ -65,13 +68,14 @@ def test_one_round(model, path, tmp_path, monkeypatch):
     config = tmp_path / f'{path.stem}.py'
     config.write_text(f"_base_ = '{path}'\n" + MODELS[model] + DATA)
     cfg = Config.fromfile(config)
-    clients = cfg.custom_hooks[1].clients
+    clients, aggregator = cfg.federation.clients, cfg.federation.get(
+        'aggregator', {})
     sizes = [] if model == 'vit' else [
-        f'custom_hooks.1.clients.{i}.input_size={SIZES[client.input_size]}'
+        f'federation.clients.{i}.input_size={SIZES[client.input_size]}'
         for i, client in enumerate(clients)
     ]
-    proxy = ['custom_hooks.1.proxy_samples=4'
-             ] if 'proxy_samples' in cfg.custom_hooks[1] else []
+    proxy = ['federation.aggregator.proxy_samples=4'
+             ] if 'proxy_samples' in aggregator else []
     work_dir = tmp_path / 'run'
     monkeypatch.setenv('LOCAL_RANK', '0')
     code = tool_main('fed_train', monkeypatch, config, '--work-dir', work_dir,
@@ -81,8 +85,8 @@ def test_one_round(model, path, tmp_path, monkeypatch):
     saved = torch.load(work_dir / 'epoch_1.pth', weights_only=True)
     federation = saved['federation']
     assert federation['server']['version'] >= 1
-    assert federation['settings']['aggregator'] == type(
-        build_hook(cfg).aggregator).__name__
+    assert federation['identity']['aggregator'] == aggregator.get(
+        'type', 'FedAvg')
     for value in saved['state_dict'].values():
         assert value.isfinite().all()
     log = next(work_dir.glob('*/*.log')).read_text()

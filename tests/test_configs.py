@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpose.registry import MODELS
 
-from mmpose_raf.engine.preflight import build_hook
+from mmpose_raf.engine.preflight import read_settings
 from tests.shared_data import shared_data
 from tests.toy import Witness, hook_of, run
 
@@ -55,8 +55,7 @@ def set_data(cfg):
         for dataset in (train, val):
             dataset.ann_file = 'annotations/mpii_sample.json'
         # Five persons; there are no head boxes for PCKh.
-        partitioner = hook_config(cfg).partitioner
-        partitioner.samples_per_client = 1
+        cfg.federation.partitioner.samples_per_client = 1
         val.pop('headbox_file')
         cfg.val_evaluator = dict(type='PCKAccuracy', norm_item='bbox')
     else:
@@ -65,11 +64,6 @@ def set_data(cfg):
         train.indices, val.indices = 40, 6
     for dataset in (train, val):
         dataset.data_root = str(root)
-
-
-def hook_config(cfg):
-    hook, = [hook for hook in cfg.custom_hooks if hook.type == 'FederatedHook']
-    return hook
 
 
 def shrink(cfg, work_dir):
@@ -115,7 +109,7 @@ def test_there_are_configs():
 def test_one_round_and_its_evaluation(path, tmp_path):
     runner = run(shrink(Config.fromfile(path), tmp_path))
     witness = hook_of(runner, Witness)
-    names = [client.name for client in hook_of(runner).clients]
+    names = runner.train_loop.names
     assert list(dict.fromkeys(seen['client']
                               for seen in witness.iterations)) == names
     assert len(names) == 3
@@ -148,10 +142,10 @@ def cfg_best(cfg):
 def test_as_it_stands(path, tmp_path):
     """Model, federation and optimizer of the full size."""
     cfg = Config.fromfile(path)
-    hook = build_hook(cfg)
+    settings = read_settings(cfg)
     model = MODELS.build(cfg.model)
     if hasattr(model.backbone, 'grid_of'):
-        for client in hook.clients:
+        for client in settings.clients:
             model.backbone.grid_of(client.input_size[::-1])
             assert client.input_size in model.ladder
     # The pipelines crop at the size of the codec.

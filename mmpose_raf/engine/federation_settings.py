@@ -11,8 +11,7 @@ from mmpose_raf.datasets.participation import (Participation,
                                                parse_participation)
 from mmpose_raf.datasets.partitioners import BasePartitioner
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.federation import (Aggregator, FederationError,
-                                   LocalObjective)
+from mmpose_raf.federation import Aggregator, LocalObjective
 from mmpose_raf.registry import (AGGREGATORS, LOCAL_OBJECTIVES,
                                  PARTITIONERS)
 from .settings_checks import (KEY, check, check_names, check_values,
@@ -247,7 +246,9 @@ def build_part(registry: Registry, config: dict, name: str):
         ', '.join(sorted(registry.module_dict)), kind is not None)
     try:
         return registry.build(config)
-    except (FederationError, TypeError) as error:
+    except ConfigError:
+        raise
+    except (TypeError, ValueError) as error:
         raise ConfigError(f'{KEY}.{name}', str(error),
                           'see its documentation') from error
 

@@ -116,7 +116,7 @@ def test_round_shares_add_up():
     # Each of these must have been seen, whatever the hook calls them.
     for part in ('training steps', 'waiting for data', 'switch to client',
                  'weights to the model', 'weights from the model',
-                 'compare updates', 'finite updates', 'aggregation',
+                 'check updates', 'compare updates', 'aggregation',
                  'evaluation'):
         assert rows[f'micro fp32, states on cpu, {part}'].value > 0
     computed = rows['micro fp32, states on cpu, 20 samples, round']

@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from torch.utils.data import DataLoader
 
+from mmpose_raf.engine.federation_settings import FederationSettings
 from mmpose_raf.engine import MultiResolutionTestLoop
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation import DriftGallery, DriftResult
@@ -104,9 +105,10 @@ def test_clients_on_their_own_part(judged):
     assert high.metrics['PCK'] == pytest.approx(1)
     assert low.metrics['PCK'] == pytest.approx(2 / 3)
     # The parts are those that the partitioner gives.
-    hook = hook_of(runner)
+    settings = FederationSettings.of_config(runner.cfg)
     dataset = runner.test_loop.evaluation.dataset.dataset
-    indices = hook.partitioner.partition(dataset, hook.clients, hook.seed)
+    indices = settings.build_partitioner().partition(
+        dataset, settings.clients, settings.seed)
     for client, own in zip(result.clients, indices):
         sides = [
             box_side(InstanceData(bboxes=dataset.get_data_info(i)['bbox']))

@@ -13,8 +13,9 @@ BASE = '''
 model = dict(ladder=[(48, 64), (16, 32)], distill=dict(alpha=1., teacher='a'))
 custom_hooks = [
     dict(type='OtherHook', seed=9),
-    dict(type='FederatedHook', clients=[dict(name='a', input_size=(48, 64))])
+    dict(type='FederatedHook')
 ]
+federation = dict(clients=[dict(name='a', input_size=(48, 64))])
 '''
 SET = '''
 base = 'base.py'
@@ -22,7 +23,7 @@ input_sizes = [(48, 64)]
 seeds = [3, 4]
 axes = dict(
     alpha=dict(low={'model.distill.alpha': .1}, none={'model.distill': None}),
-    size=dict(small={'custom_hooks.1.clients.0.input_size': (16, 32)}))
+    size=dict(small={'federation.clients.0.input_size': (16, 32)}))
 '''
 SETS = sorted((Path(__file__).parents[2] / 'configs/experiments').glob('*.py'))
 
@@ -42,17 +43,15 @@ def test_every_combination_is_an_experiment(written):
         'none-small-seed4'
     ]
     low, none = (experiment.config for experiment in experiments[:2])
-    # Of the other hook nothing is touched.
     assert low.model.distill == dict(alpha=.1, teacher='a')
-    assert low.custom_hooks[0].seed == 9
-    assert low.custom_hooks[1].seed == 3
-    assert low.custom_hooks[1].clients[0].input_size == (16, 32)
+    assert low.custom_hooks[0].seed == 9  # it is not the run's
+    assert low.federation.clients[0].input_size == (16, 32)
     assert low.randomness == dict(seed=3)
     assert low.test_cfg == dict(type='MultiResolutionTestLoop',
                                 input_sizes=[(48, 64)])
     assert none.model.distill is None
     assert none.model.ladder == [(48, 64), (16, 32)]
-    assert experiments[2].config.custom_hooks[1].seed == 4
+    assert experiments[2].config.randomness == dict(seed=4)
 
 
 def test_options_of_the_test_loop_stay(written):
@@ -165,7 +164,7 @@ def test_the_matrix_is_the_papers(name):
         assert config.model.backbone.lpe == encoding.endswith('lpe')
         assert bool(config.model.ladder) == (training != 'single')
         assert bool(config.model.distill) == (training == 'raf')
-        clients = config.custom_hooks[1].clients
+        clients = config.federation.clients
         cells[federation] = [client.input_size for client in clients]
     high, mid, low = cells['hml']
     assert high > mid > low
@@ -178,6 +177,7 @@ def test_the_matrix_is_the_papers(name):
 def test_mpii_has_the_papers_number_of_persons():
     path = next(path for path in SETS if path.stem == 'mpii_matrix')
     for experiment in load_experiments(path):
-        hook = experiment.config.custom_hooks[1]
-        count = hook.partitioner.samples_per_client * len(hook.clients)
+        federation = experiment.config.federation
+        count = federation.partitioner.samples_per_client * len(
+            federation.clients)
         assert count == 12000

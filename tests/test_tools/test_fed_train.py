@@ -80,18 +80,18 @@ ERRORS = {
     ("hook['clients'] = [dict(client, dataset=dict(type='CocoDataset', "
      "ann_file='c.json')) for client in hook['clients']]",
      'federation.clients[0].dataset.ann_file', 'c.json'),
-    'no hooks': ('custom_hooks = None', 'custom_hooks', '0 FederatedHooks'),
+    'no hooks': ('custom_hooks = None', 'custom_hooks', 'no FederatedHook'),
     'no federation': ("custom_hooks = [dict(type='SyncBuffersHook')]",
                       'custom_hooks', "dict(type='FederatedHook', clients="),
     'two federations': ('custom_hooks = custom_hooks * 2', 'custom_hooks',
                         '2 FederatedHooks'),
     'hook without a type': ("hook.pop('type')", 'custom_hooks',
-                            '0 FederatedHooks'),
+                            'no FederatedHook'),
     'no clients': ("hook['clients'] = []", 'federation.clients',
                    'at least one'),
-    'clients left out': ("hook.pop('clients')", 'FederatedHook', 'clients'),
-    'typo in an argument': ("hook['local_epoch'] = 2", 'FederatedHook',
-                            "'local_epoch'"),
+    'clients left out': ("hook.pop('clients')", 'federation.clients', 'list'),
+    'typo in an argument': ("hook['local_epoch'] = 2",
+                            'federation.local_epoch', 'local_epochs'),
     'typo in a client': ("hook['clients'][1]['size'] = 2",
                          'federation.clients[1].size', 'input_size'),
     'type of aggregator': ("hook['aggregator'] = dict(type='FedAverage')",
@@ -142,8 +142,8 @@ def test_errors_in_a_config(monkeypatch, capfd, folder, name):
     (['config.py', '--show'], 'options', ''),
     (['config.py', '--auto-scale-lr'], 'options', 'auto_scale_lr'),
     (['config.py', '--cfg-options', 'custom_hooks.3.seed=1'], 'options', '3'),
-    (['config.py', '--cfg-options', 'custom_hooks.0.seed=-1'
-      ], 'federation.seed', '-1'),
+    (['config.py', '--cfg-options', 'randomness.seed=-1'
+      ], 'randomness.seed', '-1'),
 ])
 def test_errors_on_the_command_line(monkeypatch, capfd, folder, arguments,
                                     field, fragment):
@@ -211,7 +211,7 @@ def test_finished_work_dir(monkeypatch, capfd, folder, finished):
 @pytest.mark.parametrize('more, field', [
     ("hook['clients'][1]['name'] = 'small'", 'federation.clients'),
     ("hook['clients'].pop()", 'federation.clients'),
-    ("hook['seed'] = 7", 'federation.seed'),
+    ("randomness = dict(seed=7)", 'federation.seed'),
     ("hook['partitioner'] = dict(type='NativeResolutionPartitioner')",
      'federation.partitioner'),
 ])
@@ -296,7 +296,7 @@ def test_a_process_for_each_client(folder, finished):
                      '--launcher=pytorch',
                      '--work-dir=run',
                      '--cfg-options',
-                     'custom_hooks.0.parallel=clients',
+                     'federation.execution.parallel=clients',
                      cwd=folder)
     assert result.returncode == 0, result.stderr[-3000:]
     assert 'Round [2/2], 2 of 2 clients:' in result.stdout
