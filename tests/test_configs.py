@@ -43,7 +43,7 @@ def set_data(cfg):
         root = shared_data('lsp')
         for dataset in (train, val):
             dataset.metainfo = dict(from_file=str(root / 'metainfo.py'))
-        hook_config(cfg).partitioner.samples_per_client = 3
+        cfg.federation.partitioner.samples_per_client = 3
         train.indices, val.indices = 9, [4000, 4001, 4002, 4003]
     elif kind == 'CocoDataset':
         root = shared_data('coco_mini')
