@@ -11,10 +11,15 @@ from mmpose_raf.errors import ConfigError
 Size = Tuple[int, int]
 
 
+#: The longest side that an image file can have, JPEG's. Pixels.
+LONGEST_SIDE = 65535
+
+
 def is_size(value: Any) -> bool:
-    """Whether a value is a size (w, h) of two positive integers."""
+    """Whether a value is a size (w, h): two integers of 1 to 65535."""
     return isinstance(value, (list, tuple)) and len(value) == 2 and all(
-        isinstance(side, int) and side > 0 for side in value)
+        isinstance(side, int) and not isinstance(side, bool)
+        and 1 <= side <= LONGEST_SIDE for side in value)
 
 
 def size_of(maps: Tensor) -> Size:

@@ -26,6 +26,8 @@ def test_the_size_of_maps_is_width_and_height():
 @pytest.mark.parametrize('value, expected', [
     ((48, 64), True), ([48, 64], True), ((48, ), False), ((48, 64, 3), False),
     ((48, 0), False), ((48, 64.), False), ('48', False), (None, False),
+    ((True, True), False), ((65535, 1), True), ((65536, 1), False),
+    ((-48, 64), False),
 ])  # yapf: disable
 def test_a_size_is_two_positive_integers(value, expected):
     assert is_size(value) is expected

@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from mmpose_raf.models.pretrained import (fit_position_embedding,
                                           is_pretrained, load_pretrained_vit)
+from mmpose_raf.sizes import is_size
 from .position_encodings import (GlobalPositionEncoding,
                                  LocalPositionEncoding,
                                  resize_position_embedding)
@@ -230,6 +231,12 @@ class RAFViT(BaseModule):
             raise ValueError('patch_padding must be less than half of '
                              f'patch_size={patch_size}, but got '
                              f'{patch_padding}: the grid would grow')
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError('drop_path_rate must lie in [0, 1), but got '
+                             f'{drop_path_rate}')
+        if not is_size(img_size):
+            raise ValueError('img_size must be (H, W) in pixels, but got '
+                             f'{img_size}')
         if not -1 <= frozen_stages <= arch['num_layers']:
             raise ValueError('frozen_stages must lie between -1 and '
                              f'{arch["num_layers"]}, the number of layers, '
@@ -281,6 +288,10 @@ class RAFViT(BaseModule):
         if set(arch) != keys:
             raise ValueError(f'arch must have the keys {sorted(keys)}, but '
                              f'got {sorted(arch)}')
+        if not all(type(number) is int and number > 0
+                   for number in arch.values()):
+            raise ValueError('arch must hold integers of at least 1, but got '
+                             f'{dict(arch)}')
         if arch['embed_dims'] % arch['num_heads']:
             raise ValueError(f"arch: num_heads={arch['num_heads']} must "
                              f"divide embed_dims={arch['embed_dims']}")

@@ -171,7 +171,18 @@ def test_wrong_arch_is_refused(arch, message):
     (dict(frozen_stages=4), 'between -1 and 3.* got 4'),
     (dict(frozen_stages=-2), 'between -1 and 3.* got -2'),
     (dict(pos_embed='ape', img_size=(250, 192)), '250x192.*patch_size=16'),
-])
+    (dict(drop_path_rate=1.), 'drop_path_rate must lie in'),
+    (dict(drop_path_rate=-.1), 'drop_path_rate must lie in'),
+    (dict(drop_path_rate=float('nan')), 'drop_path_rate must lie in'),
+    (dict(img_size=(-256, 192)), 'img_size must be'),
+    (dict(img_size=(256, )), 'img_size must be'),
+    (dict(arch=dict(embed_dims=-8, num_layers=1, num_heads=1,
+                    feedforward_channels=1)), 'integers of at least 1'),
+    (dict(arch=dict(embed_dims=8, num_layers=True, num_heads=1,
+                    feedforward_channels=1)), 'integers of at least 1'),
+    (dict(arch=dict(embed_dims='8', num_layers=1, num_heads=1,
+                    feedforward_channels=1)), 'integers of at least 1'),
+])  # yapf: disable
 def test_wrong_arguments_are_refused(argument, message):
     with pytest.raises(ValueError, match=message):
         tiny(**argument)
