@@ -25,7 +25,7 @@ def read_config(path: Union[str, Path], field: str = 'config') -> Config:
         return Config.fromfile(path)
     except Exception as error:  # a config is a program: it may raise anything
         raise ConfigError(field, f'{path}: {describe_error(error)}',
-                          'mend the config') from None
+                          'mend the config') from error
 
 
 def merge_options(config: Config, options: dict, field: str):
@@ -43,4 +43,4 @@ def merge_options(config: Config, options: dict, field: str):
         config.merge_from_dict(options)
     except (AssertionError, AttributeError, LookupError, TypeError) as error:
         raise ConfigError(field, describe_error(error),
-                          'name fields of the config') from None
+                          'name fields of the config') from error

@@ -42,7 +42,7 @@ def make_folder(path: Path, field: str):
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(field, describe_error(error),
-                          'choose another folder') from None
+                          'choose another folder') from error
 
 
 def check_choice(value: str, choices: Sequence[str], field: str) -> str:

@@ -62,7 +62,7 @@ def _lock(work_dir: Path) -> Optional[IO]:
         file = open(work_dir / FILE_NAME, 'a+')
     except OSError as error:
         raise ConfigError('work_dir', describe_error(error),
-                          'choose another --work-dir') from None
+                          'choose another --work-dir') from error
     if fcntl is None:
         return file
     try:
@@ -75,7 +75,7 @@ def _lock(work_dir: Path) -> Optional[IO]:
                 raise ConfigError('work_dir',
                                   f'{holder} is training in {work_dir}',
                                   'wait for its end, or choose another '
-                                  '--work-dir') from None
+                                  '--work-dir') from error
         print_log(
             f'{work_dir} cannot be locked ({describe_error(error)}): do not '
             'start a second run in it',

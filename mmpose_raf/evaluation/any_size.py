@@ -61,7 +61,7 @@ class AnySizePredictor:
         except Exception as error:  # whatever the layers of a model raise
             raise ConfigError(
                 'input_sizes', f'the model does not take {size_name(size)}: '
-                f'{describe_error(error)}', 'choose another size') from None
+                f'{describe_error(error)}', 'choose another size') from error
         found = size_of(heatmaps)
         if found != wanted:
             raise ConfigError(

@@ -1,11 +1,11 @@
 """What an evaluation at many resolutions found, as a file."""
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from mmpose_raf.atomic_file import write_atomically
 from mmpose_raf.errors import ConfigError, describe_error
 from mmpose_raf.sizes import Size
 from .drift_summary import summarise_drift
@@ -121,9 +121,7 @@ class DriftResult:
         """Write the result as JSON."""
         tree = dict(asdict(self), format=FORMAT, summary=self.summary)
         # Whole or not at all: what is there counts as done.
-        partial = Path(f'{path}.partial')
-        partial.write_text(json.dumps(tree, indent=2) + '\n')
-        os.replace(partial, path)
+        write_atomically(path, (json.dumps(tree, indent=2) + '\n').encode())
 
     @classmethod
     def load(cls, path: Path) -> 'DriftResult':
@@ -136,10 +134,10 @@ class DriftResult:
             tree = json.loads(Path(path).read_text())
         except OSError as error:
             raise ConfigError(str(path), error.strerror,
-                              'give a work dir or a result file') from None
-        except ValueError:
+                              'give a work dir or a result file') from error
+        except ValueError as error:
             raise ConfigError(str(path), 'it is no JSON',
-                              f'give a {FILE_NAME}') from None
+                              f'give a {FILE_NAME}') from error
         if not isinstance(tree, dict) or tree.pop('format', None) != FORMAT:
             raise ConfigError(str(path), 'it is no drift result',
                               f'give a {FILE_NAME}')
@@ -147,7 +145,7 @@ class DriftResult:
             return _result_of(tree)
         except (AttributeError, KeyError, TypeError) as error:
             raise ConfigError(str(path), describe_error(error),
-                              'test the run again') from None
+                              'test the run again') from error
 
 
 def _result_of(tree: dict) -> DriftResult:

@@ -129,7 +129,7 @@ def replace_fields(config: Config, fields: Dict[str, Any], where: str):
                 at = at[int(name)] if isinstance(at, list) else at[name]
             at[int(last) if isinstance(at, list) else last] = copy.deepcopy(
                 value)
-        except (LookupError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError) as error:
             raise ConfigError(f'{where}: {dotted}',
                               'the config that is varied has no such field',
-                              'give a dotted field of it') from None
+                              'give a dotted field of it') from error

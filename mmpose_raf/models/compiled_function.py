@@ -52,7 +52,7 @@ class CompiledFunction:
         except (TypeError, RuntimeError) as error:
             raise ConfigError(field, describe_error(error),
                               'use True, or arguments of torch.compile'
-                              ) from None
+                              ) from error
 
     def _compile(self):
         self._compiled = torch.compile(self.function, **self.options)

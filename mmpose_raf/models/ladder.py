@@ -53,7 +53,7 @@ def check_backbone_takes(backbone: nn.Module, size: Size, field: str):
     try:
         grid_of(size[::-1])
     except ValueError as error:
-        raise ConfigError(field, str(error), 'choose another size') from None
+        raise ConfigError(field, str(error), 'choose another size') from error
 
 
 def check_ladder(ladder: Sequence[Size], field: str = 'ladder') -> List[Size]:

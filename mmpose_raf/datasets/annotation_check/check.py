@@ -93,7 +93,7 @@ def _read(path: str, field: str) -> Any:
     except (ValueError, RecursionError) as error:
         size = os.path.getsize(path)
         raise ConfigError(field, f'{path} ({size} bytes) is no JSON: {error}',
-                          'write or copy it again') from None
+                          'write or copy it again') from error
 
 
 def _is_coco(content: Any) -> bool:
