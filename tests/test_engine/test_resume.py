@@ -371,6 +371,17 @@ def test_another_federation(plain, tmp_path, options, field, fragment):
     assert fragment in str(error)
 
 
+def test_checkpoints_of_earlier_versions(plain, tmp_path):
+    """Their federation is another: one line says what to do."""
+    saved = load(f'{plain.work_dir}/epoch_2.pth')
+    saved['federation'] = dict(settings={}, clients=[], server={})
+    torch.save(saved, tmp_path / 'old.pth')
+    cfg = toy_config(tmp_path / 'run', clients=('high', 'mid', 'low'))
+    error = refusal(cfg, tmp_path / 'old.pth')
+    assert error.field == 'resume'
+    assert 'older version' in str(error) and 'load_from' in str(error)
+
+
 def test_no_federation_at_all(tmp_path):
     cfg = toy_config(tmp_path / 'stock', rounds=1)
     cfg.custom_hooks = []
