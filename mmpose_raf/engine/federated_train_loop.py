@@ -6,7 +6,6 @@ from typing import Any, Dict, Iterator, Optional, Sequence
 
 from mmengine.dist import get_world_size, is_distributed, is_main_process
 from mmengine.model import is_model_wrapper
-from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -33,7 +32,6 @@ from .runner_checks import check_input_sizes, check_runner
 from .settings_checks import KEY
 
 
-@LOOPS.register_module()
 class FederatedTrainLoop(EpochBasedTrainLoop):
     """One epoch is one round (McMahan et al., AISTATS 2017).
 
