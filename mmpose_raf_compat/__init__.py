@@ -16,7 +16,7 @@ import sys
 __all__ = ['close_gaps', 'close_gaps_at_first_import']
 
 _OPENMMLAB = {'mmengine', 'mmcv', 'mmdet', 'mmpose', 'mmpretrain'}
-_GAPS = ('pkg_resources', 'torchvision', 'mmcv_ops', 'xtcocotools',
+_GAPS = ('pkg_resources', 'pkgutil', 'torchvision', 'mmcv_ops', 'xtcocotools',
          'opencv_drawing', 'bfloat16')
 _closed = False
 
