@@ -27,7 +27,7 @@ fast-test: $(VENV)/.installed-test
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.txt setup.py | check-python
+$(VENV)/.installed: requirements.txt pyproject.toml | check-python
 	@echo 'Installing into $(VENV), once; PyTorch takes a few minutes.'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) "setuptools<82"
@@ -37,7 +37,7 @@ $(VENV)/.installed: requirements.txt setup.py | check-python
 	@$(PIP) -r requirements.txt
 	@echo '  $(MMPOSE), mmpose_raf'
 	@$(PIP) --no-deps $(MMPOSE)
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(PIP) --no-deps -e .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt

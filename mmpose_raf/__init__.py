@@ -7,10 +7,12 @@ today's libraries (:mod:`mmpose_raf_compat`), makes MMEngine's checkpoints safe
 """
 
 import mmpose_raf_compat
+import mmpose_raf_compat.installation
 from mmpose_raf.version import __version__
 
 # The gaps stand in the way of importing mmpose.models: first this, then the
 # components.
+mmpose_raf_compat.installation.check()
 mmpose_raf_compat.close_gaps()
 
 from mmpose_raf import checkpoints  # noqa: E402

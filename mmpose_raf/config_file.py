@@ -6,21 +6,25 @@ from typing import Union
 from mmengine.config import Config
 
 from mmpose_raf.errors import ConfigError, describe_error
+from mmpose_raf_compat.own_configs import find_own_config
 
 
 def read_config(path: Union[str, Path], field: str = 'config') -> Config:
     """Read a config file of MMEngine.
 
     Args:
-        path (str | Path): The file.
+        path (str | Path): The file, or the name of a config that comes with
+            the package, e.g. ``mmpose_raf::raf_demo.py``.
         field (str): What the user calls it. Defaults to ``'config'``.
 
     Raises:
         ConfigError: If it is missing or broken.
     """
+    path = find_own_config(str(path))
     if not Path(path).is_file():
         raise ConfigError(field, f'no such file: {path}',
-                          'give the path of a config, see configs/')
+                          'give the path of a config, or the name of one '
+                          'that comes with the package: mmpose_raf::NAME')
     try:
         return Config.fromfile(path)
     except Exception as error:  # a config is a program: it may raise anything

@@ -17,7 +17,7 @@ __all__ = ['close_gaps', 'close_gaps_at_first_import']
 
 _OPENMMLAB = {'mmengine', 'mmcv', 'mmdet', 'mmpose', 'mmpretrain'}
 _GAPS = ('pkg_resources', 'pkgutil', 'torchvision', 'mmcv_ops', 'xtcocotools',
-         'opencv_drawing', 'bfloat16')
+         'opencv_drawing', 'bfloat16', 'own_configs')
 _closed = False
 
 

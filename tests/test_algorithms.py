@@ -78,7 +78,7 @@ def test_one_round(model, path, tmp_path, monkeypatch):
              ] if 'proxy_samples' in aggregator else []
     work_dir = tmp_path / 'run'
     monkeypatch.setenv('LOCAL_RANK', '0')
-    code = tool_main('fed_train', monkeypatch, config, '--work-dir', work_dir,
+    code = tool_main('train', monkeypatch, config, '--work-dir', work_dir,
                      '--cfg-options', 'train_cfg.max_epochs=1',
                      'train_cfg.val_interval=1', *sizes, *proxy)
     assert code == 0

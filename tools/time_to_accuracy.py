@@ -1,70 +1,8 @@
-"""Compare how soon federated runs become accurate on the simulated clock.
+"""``mmpose-raf time-to-accuracy`` as a script."""
 
-Each argument is the work dir of a run whose clients have samples_per_second.
-Writes time_to_accuracy.md and time_to_accuracy.png, and prints the table: of
-each target the end of the first validated round that reached it, '-' if none
-did. Wrong arguments are refused in one line, with exit code 2.
-"""
-
-import argparse
 import sys
-from pathlib import Path
 
-import mmpose_raf  # noqa: F401  closes gaps before mmpose is imported
-from mmpose_raf.command_line import exit_code
-from mmpose_raf.errors import make_folder
-from mmpose_raf.evaluation.time_to_accuracy import compare_runs
-from mmpose_raf.visualization.time_to_accuracy_plot import (
-    plot_time_to_accuracy)
-
-NAME = 'time_to_accuracy'
-
-
-def parse_args() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('runs',
-                        nargs='+',
-                        type=Path,
-                        metavar='RUN',
-                        help='a work dir')
-    parser.add_argument('-o',
-                        '--out-dir',
-                        required=True,
-                        type=Path,
-                        metavar='FOLDER',
-                        help='where table and picture go')
-    parser.add_argument(
-        '--metric',
-        help='metric of the validations, e.g. PCK or coco/AP (default: what '
-        'is usually reported)')
-    parser.add_argument(
-        '--target',
-        nargs='+',
-        type=float,
-        default=[],
-        metavar='VALUE',
-        help='values to reach, e.g. 60 for 60 %%, or 0.05 for an error')
-    return parser.parse_args()
-
-
-def run(args: argparse.Namespace):
-    """Compare, write and print."""
-    comparison = compare_runs(args.runs, args.metric, args.target)
-    make_folder(args.out_dir, '--out-dir')
-    table = comparison.table()
-    (args.out_dir / f'{NAME}.md').write_text(f'{table}\n', encoding='utf-8')
-    plot_time_to_accuracy(comparison, args.out_dir / f'{NAME}.png')
-    print(table)
-    print(f'Picture: {args.out_dir / NAME}.png')
-
-
-def main() -> int:
-    """Run; return the exit code."""
-    return exit_code(run, parse_args())
-
+from mmpose_raf.__main__ import main
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(['time-to-accuracy', *sys.argv[1:]]))

@@ -1,33 +1,21 @@
 """The report's command line: which results it takes and what it refuses."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.test_evaluation.drift_results import (HIGH, LOW, make_result,
                                                  write_log)
 from tests.test_engine.many_sizes import evaluation_config
+from tests.tool_main import tool_main
 from tests.toy import run
-
-SCRIPT = Path(__file__).parents[2] / 'tools/drift_report.py'
 
 
 @pytest.fixture
 def main(monkeypatch, tmp_path):
     """Call the tool's main() in a folder; return its exit code."""
-    spec = importlib.util.spec_from_file_location('drift_report', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *arguments])
-        return module.main()
-
-    return call
+    return lambda *arguments: tool_main('report', monkeypatch, *arguments)
 
 
 def make_run(folder, name, value):

@@ -10,10 +10,10 @@ def test_export_client(tmp_path, monkeypatch, capsys):
     run(toy_config(tmp_path, rounds=1, local_params='norm'))
     out = tmp_path / 'low.pth'
     arguments = (tmp_path / 'epoch_1.pth', 'low', '-o', out)
-    assert tool_main('export_client', monkeypatch, *arguments) == 0
+    assert tool_main('export-client', monkeypatch, *arguments) == 0
     assert str(out) in capsys.readouterr().out
     assert 'state_dict' in torch.load(out, weights_only=True)
 
-    assert tool_main('export_client', monkeypatch, *arguments) == 2
+    assert tool_main('export-client', monkeypatch, *arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith('error: --out: ') and error.count('\n') == 1

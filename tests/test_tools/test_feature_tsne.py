@@ -1,7 +1,6 @@
 """The command line of the feature map."""
 
 import csv
-import importlib.util
 import json
 import logging
 import sys
@@ -13,25 +12,18 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS
 
+from mmpose_raf.commands import tsne
 from mmpose_raf.evaluation.feature_clusters import silhouette_by_resolution
 from mmpose_raf.evaluation.features import extract_features
 from tests.test_tools.small_coco import write_config, write_data
+from tests.tool_main import tool_main
 from tests.toy import init_default_scope
 
 pytest.importorskip('sklearn')
 
-SCRIPT = Path(__file__).parents[2] / 'tools/feature_tsne.py'
 CALL = ['config.py', 'weights.pth', '-o', 'out', '--num-persons', '3']
 # As many persons as the data has.
 NUM_PERSONS = 7
-
-
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('feature_tsne', SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -57,11 +49,10 @@ def save(folder, path, seed=0, **backbone):
     return model
 
 
-def main(tool, monkeypatch, *arguments):
-    """Call the tool's main(); return its exit code."""
-    monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, arguments)])
-    monkeypatch.setattr(tool, 'get_device', lambda: 'cpu')
-    return tool.main()
+def main(monkeypatch, *arguments):
+    """Call the command; return its exit code."""
+    monkeypatch.setattr(tsne, 'get_device', lambda: 'cpu')
+    return tool_main('tsne', monkeypatch, *arguments)
 
 
 def read_rows():
@@ -69,8 +60,8 @@ def read_rows():
         return list(csv.DictReader(file))
 
 
-def test_results(tool, monkeypatch, capfd, folder):
-    assert main(tool, monkeypatch, *CALL) == 0
+def test_results(monkeypatch, capfd, folder):
+    assert main(monkeypatch, *CALL) == 0
     results = json.loads(Path('out/feature_tsne.json').read_text())
     # The ladder's sizes.
     assert results['sizes'] == ['48x32', '64x48']
@@ -99,11 +90,11 @@ def test_results(tool, monkeypatch, capfd, folder):
     assert cv2.imread('out/feature_tsne.png').std() > 10
 
 
-def test_scores_are_those_of_the_checkpoint(tool, monkeypatch, folder):
+def test_scores_are_those_of_the_checkpoint(monkeypatch, folder):
     model = save(folder, folder / 'weights.pth', seed=7).eval()
-    assert main(tool, monkeypatch, *CALL) == 0
+    assert main(monkeypatch, *CALL) == 0
     results = json.loads(Path('out/feature_tsne.json').read_text())
-    dataset = tool.build_dataset(Config.fromfile('config.py'))
+    dataset = tsne.build_dataset(Config.fromfile('config.py'))
     sizes = [(32, 48), (48, 64)]
     rows = extract_features(model, dataset, results['persons'], sizes).pooled
     assert results['pooled']['silhouette']['resolution'] == pytest.approx(
@@ -111,10 +102,10 @@ def test_scores_are_those_of_the_checkpoint(tool, monkeypatch, folder):
 
 
 @pytest.mark.slow
-def test_the_seed_draws_the_persons(tool, monkeypatch, folder):
+def test_the_seed_draws_the_persons(monkeypatch, folder):
     drawn = []
     for seed in (0, 0, 1, 2):
-        assert main(tool, monkeypatch, *CALL, '--seed', seed) == 0
+        assert main(monkeypatch, *CALL, '--seed', seed) == 0
         drawn.append((Path('out/feature_tsne.json').read_text(),
                       Path('out/feature_tsne.csv').read_text()))
     assert drawn[0] == drawn[1]
@@ -122,16 +113,16 @@ def test_the_seed_draws_the_persons(tool, monkeypatch, folder):
     assert len(persons) > 1
 
 
-def test_sizes_of_the_command_line(tool, monkeypatch, folder):
-    assert main(tool, monkeypatch, *CALL, '--input-sizes', '80x64', '64x48',
+def test_sizes_of_the_command_line(monkeypatch, folder):
+    assert main(monkeypatch, *CALL, '--input-sizes', '80x64', '64x48',
                 '80x64') == 0
     results = json.loads(Path('out/feature_tsne.json').read_text())
     assert results['sizes'] == ['64x48', '80x64']
 
 
-def test_one_size_has_no_score_by_resolution(tool, monkeypatch, capfd, folder):
+def test_one_size_has_no_score_by_resolution(monkeypatch, capfd, folder):
     call = [*CALL[:-1], '4', '--input-sizes', '64x48']
-    assert main(tool, monkeypatch, *call) == 0
+    assert main(monkeypatch, *call) == 0
     results = json.loads(Path('out/feature_tsne.json').read_text())
     assert results['dense']['silhouette']['resolution'] is None
     line, = [
@@ -141,9 +132,9 @@ def test_one_size_has_no_score_by_resolution(tool, monkeypatch, capfd, folder):
     assert line.split('|')[3].strip() == '-'
 
 
-def test_boxes_of_a_detector_are_not_used(tool, monkeypatch, folder):
+def test_boxes_of_a_detector_are_not_used(monkeypatch, folder):
     """They have no keypoints; the file does not even exist."""
-    assert main(tool, monkeypatch, *CALL, '--cfg-options',
+    assert main(monkeypatch, *CALL, '--cfg-options',
                 'val_dataloader.dataset.bbox_file=boxes.json') == 0
 
 
@@ -181,14 +172,14 @@ ERRORS = {
 
 
 @pytest.mark.parametrize('name', ERRORS)
-def test_errors(tool, monkeypatch, capfd, folder, name):
+def test_errors(monkeypatch, capfd, folder, name):
     arguments, field, fragment = ERRORS[name]
-    assert_refused(tool, monkeypatch, capfd, arguments, field, fragment)
+    assert_refused(monkeypatch, capfd, arguments, field, fragment)
 
 
-def assert_refused(tool, monkeypatch, capfd, arguments, field, fragment):
+def assert_refused(monkeypatch, capfd, arguments, field, fragment):
     """It says what is wrong in one line, and writes nothing."""
-    assert main(tool, monkeypatch, *arguments) == 2
+    assert main(monkeypatch, *arguments) == 2
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith(f'error: {field}: ')
@@ -201,33 +192,33 @@ def assert_refused(tool, monkeypatch, capfd, arguments, field, fragment):
     (dict(num_layers=3), 'are not in the model, e.g. backbone.layers.2.'),
     (dict(embed_dims=32), 'have another shape, e.g. backbone.'),
 ])
-def test_checkpoint_of_another_architecture(tool, monkeypatch, capfd, folder,
+def test_checkpoint_of_another_architecture(monkeypatch, capfd, folder,
                                             backbone, fragment):
     save(folder, folder / 'weights.pth', **backbone)
-    assert_refused(tool, monkeypatch, capfd, CALL, 'checkpoint', fragment)
+    assert_refused(monkeypatch, capfd, CALL, 'checkpoint', fragment)
 
 
-def test_what_is_no_checkpoint(tool, monkeypatch, capfd, folder):
+def test_what_is_no_checkpoint(monkeypatch, capfd, folder):
     (folder / 'weights.pth').write_text('weights')
-    assert_refused(tool, monkeypatch, capfd, CALL, 'weights.pth',
+    assert_refused(monkeypatch, capfd, CALL, 'weights.pth',
                    'cannot be read as a checkpoint')
     torch.save(dict(epoch=3), 'weights.pth')
-    assert_refused(tool, monkeypatch, capfd, CALL, 'weights.pth',
+    assert_refused(monkeypatch, capfd, CALL, 'weights.pth',
                    'holds no weights')
     torch.save([1, 2], 'weights.pth')
-    assert_refused(tool, monkeypatch, capfd, CALL, 'weights.pth',
+    assert_refused(monkeypatch, capfd, CALL, 'weights.pth',
                    'holds a list')
 
 
-def test_weights_of_a_wrapped_model(tool, monkeypatch, folder):
+def test_weights_of_a_wrapped_model(monkeypatch, folder):
     state = torch.load('weights.pth', weights_only=True)['state_dict']
     torch.save({f'module.{key}': state[key] for key in state}, 'weights.pth')
-    assert main(tool, monkeypatch, *CALL) == 0
+    assert main(monkeypatch, *CALL) == 0
 
 
-def test_without_scikit_learn(tool, monkeypatch, capfd, folder):
+def test_without_scikit_learn(monkeypatch, capfd, folder):
     for name in list(sys.modules):
         if name.split('.')[0] == 'sklearn':
             monkeypatch.setitem(sys.modules, name, None)
-    assert_refused(tool, monkeypatch, capfd, CALL, 'scikit-learn',
+    assert_refused(monkeypatch, capfd, CALL, 'scikit-learn',
                    'pip install scikit-learn')

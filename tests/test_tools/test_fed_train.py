@@ -26,14 +26,14 @@ def folder(tmp_path, monkeypatch):
     write_data(tmp_path / 'data')
     write_config(tmp_path / 'config.py', tmp_path / 'data')
     monkeypatch.chdir(tmp_path)
-    # MMPose's train.py sets it for good.
+    # The command sets it for good.
     monkeypatch.setenv('LOCAL_RANK', '0')
     return tmp_path
 
 
 def main(monkeypatch, *arguments):
     """Call the tool's main(); return its exit code."""
-    return tool_main('fed_train', monkeypatch, *arguments)
+    return tool_main('train', monkeypatch, *arguments)
 
 
 def tree(folder):
@@ -139,17 +139,14 @@ def test_errors_in_a_config(monkeypatch, capfd, folder, name):
     (['other.py'], 'config', 'other.py'),
     (['config.py', '--resume'], '--resume', 'no checkpoint'),
     (['config.py', '--resume', 'epoch_1.pth'], '--resume', 'epoch_1.pth'),
-    (['config.py', '--show'], 'options', ''),
-    (['config.py', '--auto-scale-lr'], 'options', 'auto_scale_lr'),
-    (['config.py', '--cfg-options', 'custom_hooks.3.seed=1'], 'options', '3'),
+    (['config.py', '--auto-scale-lr'], '--auto-scale-lr', 'auto_scale_lr'),
+    (['config.py', '--cfg-options', 'custom_hooks.3.seed=1'
+      ], '--cfg-options', '3'),
     (['config.py', '--cfg-options', 'randomness.seed=-1'
       ], 'randomness.seed', '-1'),
 ])
 def test_errors_on_the_command_line(monkeypatch, capfd, folder, arguments,
                                     field, fragment):
-    if '--show' in arguments:
-        write_config(folder / 'config.py', folder / 'data',
-                     "\ndefault_hooks.pop('visualization')\n")
     assert_refused(monkeypatch, capfd, folder, field, fragment, *arguments)
 
 

@@ -16,7 +16,7 @@ from tests.toy import SIZES, run, toy_config
 def main(monkeypatch, tmp_path):
     """Call the tool in a folder; return its exit code."""
     monkeypatch.chdir(tmp_path)
-    return lambda *arguments: tool_main('time_to_accuracy', monkeypatch, *
+    return lambda *arguments: tool_main('time-to-accuracy', monkeypatch, *
                                         arguments)
 
 

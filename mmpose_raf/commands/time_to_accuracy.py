@@ -1,0 +1,54 @@
+"""Compare how soon federated runs become accurate on the simulated clock.
+
+Each argument is the work dir of a run whose clients have samples_per_second.
+Writes time_to_accuracy.md and time_to_accuracy.png, and prints the table: of
+each target the end of the first validated round that reached it, '-' if none
+did. Wrong arguments are refused in one line, with exit code 2.
+"""
+
+import argparse
+from pathlib import Path
+
+from mmpose_raf.errors import make_folder
+from mmpose_raf.evaluation.time_to_accuracy import compare_runs
+from mmpose_raf.visualization.time_to_accuracy_plot import (
+    plot_time_to_accuracy)
+
+NAME = 'time_to_accuracy'
+
+
+def add_arguments(parser: argparse.ArgumentParser):
+    """Add the arguments of the command."""
+    parser.add_argument('runs',
+                        nargs='+',
+                        type=Path,
+                        metavar='RUN',
+                        help='a work dir')
+    parser.add_argument('-o',
+                        '--out-dir',
+                        required=True,
+                        type=Path,
+                        metavar='FOLDER',
+                        help='where table and picture go')
+    parser.add_argument(
+        '--metric',
+        help='metric of the validations, e.g. PCK or coco/AP (default: what '
+        'is usually reported)')
+    parser.add_argument(
+        '--target',
+        nargs='+',
+        type=float,
+        default=[],
+        metavar='VALUE',
+        help='values to reach, e.g. 60 for 60 %%, or 0.05 for an error')
+
+
+def main(args: argparse.Namespace):
+    """Compare, write and print."""
+    comparison = compare_runs(args.runs, args.metric, args.target)
+    make_folder(args.out_dir, '--out-dir')
+    table = comparison.table()
+    (args.out_dir / f'{NAME}.md').write_text(f'{table}\n', encoding='utf-8')
+    plot_time_to_accuracy(comparison, args.out_dir / f'{NAME}.png')
+    print(table)
+    print(f'Picture: {args.out_dir / NAME}.png')
