@@ -23,6 +23,13 @@ class ConfigError(ValueError):
         self.fix = fix
 
 
+class TrainingError(Exception):
+    """A training that is of no use if it goes on.
+
+    The tools print it as one line and exit with code 1.
+    """
+
+
 def describe_error(error: Exception) -> str:
     """Tell an error of somebody else's code in one line."""
     return ' '.join(f'{type(error).__name__}: {error}'.split())

@@ -30,6 +30,7 @@ from .resumed_federation import check_resumed_partition
 from .round_log import log_client, log_refusal, log_round
 from .runner_checks import check_input_sizes, check_runner
 from .settings_checks import KEY
+from .training_watch import TrainingWatch
 
 
 class FederatedTrainLoop(EpochBasedTrainLoop):
@@ -57,6 +58,8 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
 
     Raises:
         ConfigError: If the runner's training cannot be federated so.
+        TrainingError: While it trains, if its updates cannot be used, see
+            :class:`TrainingWatch`.
     """
 
     def __init__(self, runner, settings: FederationSettings):
@@ -91,11 +94,14 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
         # MMEngine takes all rounds to be alike.
         self._max_iters = self.sampler.num_batches_until(self.max_epochs)
         self.resumed: Optional[dict] = None
+        self._watch = TrainingWatch(settings.max_refusals)
 
     def run(self) -> nn.Module:
         """Train from the weights that the model has now."""
         self._begin()
-        return super().run()
+        model = super().run()
+        self._watch.end_training()
+        return model
 
     def _begin(self):
         """Set server and clients up, or put them where they stood."""
@@ -139,6 +145,7 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
         if self.resumed is not None:
             self._restore(self.resumed)
             self.resumed = None
+            self._watch.has_trained = True
 
     def run_epoch(self):
         """Run a round among MMEngine's hooks."""
@@ -149,6 +156,7 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
         log_round(self.runner, self.settings.clients, self.report,
                   self.schedule.of_round(self.epoch).end
                   if self.schedule.has_clock else None)
+        self._watch.end_round(self.report, self.epoch + 1)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Dict, Optional, Tuple, Union
 
 from mmengine.config import Config
-from mmengine.registry import Registry
 
+from mmpose_raf.building import build
 from mmpose_raf.datasets.client import Client, parse_clients
 from mmpose_raf.datasets.participation import (Participation,
                                                parse_participation)
@@ -14,8 +14,8 @@ from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import Aggregator, LocalObjective
 from mmpose_raf.registry import (AGGREGATORS, LOCAL_OBJECTIVES,
                                  PARTITIONERS)
-from .settings_checks import (KEY, check, check_names, check_values,
-                              parse_patterns, parse_seed)
+from .settings_checks import (KEY, check_names, check_values, parse_patterns,
+                              parse_seed)
 
 #: The hook that may have the settings as arguments.
 HOOK = 'FederatedHook'
@@ -94,6 +94,9 @@ class FederationSettings:
             Without it FedAvg and the server optimizers add them up as they
             come, and memory does not grow with the clients. Defaults to
             True.
+        max_refusals (int): In how many rounds running the updates of a
+            client may be refused, as they are not finite, until the run ends
+            with an error. Defaults to 3.
         execution (Execution): On what the clients are trained, e.g.
             ``dict(parallel='clients')``.
         seed (int): Seed of partition, participation, order, augmentation
@@ -109,6 +112,7 @@ class FederationSettings:
     participation: Participation
     optimizer_state: str
     keep_updates: bool
+    max_refusals: int
     execution: Execution
     seed: int
 
@@ -179,6 +183,7 @@ class FederationSettings:
                 config.get('participation'), clients, f'{KEY}.participation'),
             optimizer_state=config.get('optimizer_state', 'keep'),
             keep_updates=config.get('keep_updates', True),
+            max_refusals=config.get('max_refusals', 3),
             execution=Execution(**config.get('execution', {})),
             seed=seed)
         settings.build_partitioner()
@@ -192,18 +197,18 @@ class FederationSettings:
 
     def build_partitioner(self) -> BasePartitioner:
         """Build what shares out the training dataset."""
-        return build_part(PARTITIONERS, self.partitioner, 'partitioner')
+        return build(PARTITIONERS, self.partitioner, f'{KEY}.partitioner')
 
     def build_aggregator(self) -> Aggregator:
         """Build the server's rule, in its first state."""
-        return build_part(AGGREGATORS, self.aggregator, 'aggregator')
+        return build(AGGREGATORS, self.aggregator, f'{KEY}.aggregator')
 
     def build_local_objective(self) -> Optional[LocalObjective]:
         """Build what is added to the clients' loss, in its first state."""
         if self.local_objective is None:
             return None
-        return build_part(LOCAL_OBJECTIVES, self.local_objective,
-                          'local_objective')
+        return build(LOCAL_OBJECTIVES, self.local_objective,
+                     f'{KEY}.local_objective')
 
     def identity(self) -> dict:
         """What must be the same when a run is continued, as plain values."""
@@ -225,32 +230,6 @@ class FederationSettings:
                 client.samples_per_second for client in self.clients
             ],
             seed=self.seed)
-
-
-def build_part(registry: Registry, config: dict, name: str):
-    """Build a part of the federation from its config.
-
-    Args:
-        registry (Registry): Of its kind.
-        config (dict): Its config.
-        name (str): The setting, for messages.
-
-    Raises:
-        ConfigError: If there is no such type, or its arguments do not fit.
-    """
-    kind = config.get('type') if isinstance(config, dict) else None
-    if isinstance(kind, str):
-        kind = registry.get(kind)
-    check(
-        name, config, 'a dict with one of the types ' +
-        ', '.join(sorted(registry.module_dict)), kind is not None)
-    try:
-        return registry.build(config)
-    except ConfigError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f'{KEY}.{name}', str(error),
-                          'see its documentation') from error
 
 
 def _merge(arguments: dict, overriding: dict) -> dict:

@@ -18,6 +18,7 @@ def _is_int_from(lowest: int) -> Callable[[Any], bool]:
 _VALUES = {
     'local_epochs': ('an integer of at least 1', _is_int_from(1)),
     'optimizer_state': ("'keep' or 'reset'", ('keep', 'reset').__contains__),
+    'max_refusals': ('an integer of at least 1', _is_int_from(1)),
     'keep_updates': ('True or False', lambda value: isinstance(value, bool))
 }
 _EXECUTION_VALUES = {

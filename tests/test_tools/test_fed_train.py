@@ -98,7 +98,7 @@ ERRORS = {
                            'federation.aggregator', 'FedAvg'),
     'argument of an aggregator':
     ("hook['aggregator'] = dict(type='FedAvg', weighting='size')",
-     'federation.aggregator', "'size'"),
+     'federation.aggregator.weighting', "'size'"),
     'type of partitioner': ("hook['partitioner'] = dict(type='Random')",
                             'federation.partitioner', 'RandomPartitioner'),
     'argument of a partitioner':
