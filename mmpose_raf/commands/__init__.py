@@ -16,5 +16,6 @@ COMMANDS = {
     'tsne': 'show whether features cluster by resolution or by person',
     'time-to-accuracy': 'compare runs on the simulated clock',
     'export-client': 'write the model of one client',
+    'export-onnx': 'write a trained model as an ONNX file',
     'demo': 'compare FedAvg and RAF on rendered people',
 }

@@ -71,20 +71,48 @@ def decode_heatmaps(codec: HeatmapCodec,
     """
     if not (is_udp(codec) or codec.unbiased):
         return _decode_by_codec(codec, heatmaps)
-    scores, index = heatmaps.flatten(2).max(-1)
-    width = heatmaps.shape[-1]
-    peaks = torch.stack(
-        (index % width, torch.div(index, width, rounding_mode='floor')), -1)
-    kernel = codec.blur_kernel_size
-    windows = windows_around(heatmaps, peaks, codec.sigma,
-                             kernel // 2 + STENCIL)
-    refine = _offsets_of_udp if is_udp(codec) else _offsets_of_dark
-    keypoints = peaks + refine(_blur(windows, kernel))
-    keypoints = keypoints.masked_fill(~(scores > 0)[..., None], -1)
+    keypoints, scores = locate_maxima(
+        heatmaps, *constant_like([codec.sigma], heatmaps),
+        constant_like(blur_taps(codec.blur_kernel_size), heatmaps),
+        is_udp(codec))
     unit = np.array(codec.input_size) / (
         np.array(codec.heatmap_size) - 1) if is_udp(
             codec) else codec.scale_factor
     return keypoints * constant_like(unit, keypoints), scores
+
+
+def blur_taps(kernel: int) -> np.ndarray:
+    """Taps of the Gaussian by which DARK blurs, of an odd size."""
+    return cv2.getGaussianKernel(kernel, 0)[:, 0]
+
+
+def locate_maxima(heatmaps: Tensor, sigma: Tensor, taps: Tensor,
+                  use_udp: bool) -> Tuple[Tensor, Tensor]:
+    """Find the maxima of heatmaps to a fraction of a pixel.
+
+    Args:
+        heatmaps (Tensor): Heatmaps in shape (B, K, H, W), float32, H and W
+            of 3 at least.
+        sigma (Tensor): Standard deviation of a keypoint in heatmap pixels,
+            one number.
+        taps (Tensor): Kernel of the blur in shape (n, ), n odd; zeros around
+            it change nothing.
+        use_udp (bool): Whether the parabola is UDP's or DARK's.
+
+    Returns:
+        tuple[Tensor, Tensor]: Coordinates (x, y) in heatmap pixels, in shape
+        (B, K, 2), -1 where nothing is positive, and scores in shape (B, K).
+    """
+    scores, index = heatmaps.flatten(2).max(-1)
+    width = heatmaps.shape[-1]
+    rows = torch.div(index, width, rounding_mode='floor')
+    # No remainder, which ONNX's exporter wants by a constant.
+    peaks = torch.stack((index - rows * width, rows), -1)
+    windows = windows_around(heatmaps, peaks, sigma,
+                             len(taps) // 2 + STENCIL)
+    refine = _offsets_of_udp if use_udp else _offsets_of_dark
+    keypoints = peaks + refine(_blur(windows, taps))
+    return keypoints.masked_fill(~(scores > 0)[..., None], -1), scores
 
 
 def _decode_by_codec(codec: HeatmapCodec,
@@ -94,18 +122,18 @@ def _decode_by_codec(codec: HeatmapCodec,
     return torch.from_numpy(keypoints), torch.from_numpy(scores)
 
 
-def windows_around(heatmaps: Tensor, peaks: Tensor, sigma: float,
+def windows_around(heatmaps: Tensor, peaks: Tensor, sigma: Tensor,
                    reach: int) -> Tensor:
     """Cut out what is around the maxima, continued beyond the border.
 
     A Gaussian of known width is known from two neighbours: with ``h0`` at the
-    border and ``h1`` within, ``k`` pixels beyond it is ``h0 (h0 / h1)^k
-    exp(-k (k + 1) / (2 sigma^2))``.
+    border and ``h1`` within, ``k`` pixels beyond it is ``h0 exp(k (log(h0 /
+    h1) - (k + 1) / (2 sigma^2)))``.
 
     Args:
         heatmaps (Tensor): Heatmaps in shape (B, K, H, W).
         peaks (Tensor): Pixels (x, y), int64 in shape (B, K, 2).
-        sigma (float): Standard deviation in heatmap pixels.
+        sigma (Tensor): Standard deviation in heatmap pixels, one number.
         reach (int): Pixels wanted on each side of a peak.
 
     Returns:
@@ -124,7 +152,7 @@ def windows_around(heatmaps: Tensor, peaks: Tensor, sigma: float,
 
 
 def _continue(windows: Tensor, places: Tensor, side: int,
-              sigma: float) -> Tensor:
+              sigma: Tensor) -> Tensor:
     """Continue windows beyond both borders along their last dimension.
 
     Args:
@@ -133,7 +161,7 @@ def _continue(windows: Tensor, places: Tensor, side: int,
         places (Tensor): Where the last dimension lies in the heatmap, in
             shape (B, K, n).
         side (int): Length of the heatmap in this direction.
-        sigma (float): Standard deviation in heatmap pixels.
+        sigma (Tensor): Standard deviation in heatmap pixels, one number.
     """
     steps = (-places).clamp(min=0) + (places - side + 1).clamp(min=0)
     within = places.clamp(1, side - 2) - places[..., :1]
@@ -142,13 +170,14 @@ def _continue(windows: Tensor, places: Tensor, side: int,
     # Noise must not grow beyond the border: the keypoint is taken to lie at
     # most one heatmap pixel outside (in MSRA's coordinates the last pixel of
     # the input lies beyond the last one of the heatmap).
-    ratio = (border / inner.clamp(min=1e-6)).clamp(max=np.exp(1.5 / sigma**2))
-    decay = torch.exp(-steps * (steps + 1) / (2 * sigma**2))
-    steps, decay = steps[..., None, :], decay[..., None, :]
-    return torch.where(steps > 0, border * ratio**steps * decay, windows)
+    slope = (border / inner.clamp(min=1e-6)).log().minimum(1.5 / sigma**2)
+    steps = steps[..., None, :]
+    beyond = border * torch.exp(steps * (slope - (steps + 1) /
+                                         (2 * sigma**2)))
+    return torch.where(steps > 0, beyond, windows)
 
 
-def _blur(windows: Tensor, kernel: int) -> Tensor:
+def _blur(windows: Tensor, taps: Tensor) -> Tensor:
     """Blur the middle of windows as DARK does, up to the maximum there.
 
     MMPose scales a blurred heatmap to the maximum that it had; that of a
@@ -157,12 +186,12 @@ def _blur(windows: Tensor, kernel: int) -> Tensor:
 
     Args:
         windows (Tensor): In shape (B, K, n, n).
-        kernel (int): Size of the Gaussian's kernel, n - 2 * STENCIL.
+        taps (Tensor): The Gaussian's kernel in shape (n - 2 * STENCIL, ).
 
     Returns:
         Tensor: In shape (B, K, 5, 5).
     """
-    taps = constant_like(cv2.getGaussianKernel(kernel, 0)[:, 0], windows)
+    kernel = len(taps)
     blurred = (windows.unfold(-1, kernel, 1) * taps).sum(-1)
     blurred = (blurred.unfold(-2, kernel, 1) * taps).sum(-1)
     half = kernel // 2
@@ -173,7 +202,7 @@ def _blur(windows: Tensor, kernel: int) -> Tensor:
 
 def _offsets_of_udp(blurred: Tensor) -> Tensor:
     """Where the parabola's maximum lies, from direct neighbours (UDP)."""
-    log = blurred.clamp(1e-3, 50).log()
+    log = blurred.clamp(1e-3, 50.).log()
     here, left, right = log[..., 2, 2], log[..., 2, 1], log[..., 2, 3]
     above, below = log[..., 1, 2], log[..., 3, 2]
     tiny = torch.finfo(torch.float32).eps

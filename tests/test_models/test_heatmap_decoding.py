@@ -31,8 +31,8 @@ def decode(codec, heatmaps):
 def window(heatmap, peak, sigma, reach):
     """What is around one pixel of one heatmap."""
     return windows_around(
-        torch.from_numpy(heatmap)[None, None], torch.tensor([[peak]]), sigma,
-        reach)[0, 0]
+        torch.from_numpy(heatmap)[None, None], torch.tensor([[peak]]),
+        torch.tensor(float(sigma)), reach)[0, 0]
 
 
 # -- windows -----------------------------------------------------------------
