@@ -9,6 +9,12 @@ from pathlib import Path
 
 from mmpose_raf.commands import experiments
 
+NEXT = """
+What to try next:
+  mmpose-raf train mmpose_raf::raf_demo.py     one of the trainings, its log
+  mmpose-raf train --help                      your own config: docs/federate.md
+  mmpose-raf experiments mmpose_raf::experiments/synthetic_headline.py"""
+
 
 def add_arguments(parser: argparse.ArgumentParser):
     """Add the arguments of the command."""
@@ -24,9 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser):
 
 def main(args: argparse.Namespace) -> int:
     """Run; return the exit code."""
-    return experiments.main(
+    failed = experiments.main(
         argparse.Namespace(set='mmpose_raf::experiments/demo.py',
                            only='*',
                            list=False,
                            work_dir=args.work_dir,
                            jobs=args.jobs))
+    if not failed:
+        print(NEXT)
+    return failed

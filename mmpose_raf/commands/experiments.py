@@ -8,6 +8,7 @@ given again at any time. The report is written anew from all that is done.
 import argparse
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Sequence
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation import DriftResult
@@ -15,8 +16,9 @@ from mmpose_raf.evaluation.drift_group import group_by_name
 from mmpose_raf.evaluation.drift_result import FILE_NAME
 from mmpose_raf.evaluation.drift_tables import size_table
 from mmpose_raf.evaluation.metric_scale import scale_of
-from mmpose_raf.experiments import load_experiments, run_queue
-from mmpose_raf.experiments.queue import failed_lines
+from mmpose_raf.experiments import (Experiment, Progress, TimeLeft,
+                                    load_experiments, run_queue)
+from mmpose_raf.experiments.queue import LOG_NAME, failed_lines
 from mmpose_raf.visualization import write_report
 from mmpose_raf_compat.own_configs import find_own_config
 
@@ -59,27 +61,79 @@ def main(args: argparse.Namespace) -> int:
         print('\n'.join(experiment.name for experiment in experiments))
         return 0
     folder = args.work_dir or Path('work_dirs/experiments') / path.stem
-    failed = 0
-    for number, outcome in enumerate(run_queue(experiments, folder, args.jobs),
-                                     start=1):
-        name = outcome.experiment.name
-        took = f', {outcome.minutes:.1f} min' if outcome.minutes else ''
-        print(f'[{number}/{len(experiments)}] {name}: {outcome.state}{took}',
-              flush=True)
-        if outcome.state == 'failed':
+    failed = run_all(experiments, folder, args.jobs)
+    report(whole_set, folder)
+    return 1 if failed else 0
+
+
+def run_all(experiments: Sequence[Experiment], folder: Path, jobs: int) -> int:
+    """Run experiments, telling of each round.
+
+    Args:
+        experiments (list[Experiment]): What to run.
+        folder (Path): Where their work dirs are.
+        jobs (int): How many run at once.
+
+    Returns:
+        int: How many failed.
+    """
+    say(f'{len(experiments)} experiments, {jobs} at once: training, then a '
+        'test at each input size.')
+    say(f'Logs: {folder}/NAME/{LOG_NAME}')
+    time_left = TimeLeft({
+        experiment.name:
+        experiment.config.train_cfg.max_epochs
+        for experiment in experiments
+    })
+    finished, failed = 0, 0
+    begun = set()
+    for event in run_queue(experiments, folder, jobs):
+        name = event.experiment.name
+        if isinstance(event, Progress):
+            time_left.note(name,
+                           event.max_rounds - event.rounds,
+                           is_new=name in begun)
+            begun.add(name)
+            left = time_left.describe()
+            say(f'{name}: {_stage(event)}' + (left and f', {left}'))
+            continue
+        time_left.note(name, 0, is_new=False)
+        finished += 1
+        took = f' in {event.minutes:.1f} min' if event.minutes else ''
+        say(f'{name}: {event.state}{took} '
+            f'({finished} of {len(experiments)})')
+        if event.state == 'failed':
             failed += 1
-            print('    ' + '\n    '.join(failed_lines(outcome.work_dir)))
+            say('    ' + '\n    '.join(failed_lines(event.work_dir)))
+    return failed
+
+
+def report(whole_set: Sequence[Experiment], folder: Path):
+    """Write the report of all that is done, and print its table."""
     done = {
         experiment.name: folder / experiment.name
         for experiment in whole_set
         if (folder / experiment.name / FILE_NAME).is_file()
     }
-    if done:
-        results = [
-            DriftResult.load(work_dir / FILE_NAME)
-            for work_dir in done.values()
-        ]
-        write_report(results, done, folder / 'report')
-        print(size_table(group_by_name(results), scale_of(results)))
-        print(f'Report: {folder}/report/report.md')
-    return 1 if failed else 0
+    if not done:
+        return
+    results = [
+        DriftResult.load(work_dir / FILE_NAME) for work_dir in done.values()
+    ]
+    write_report(results, done, folder / 'report')
+    say(size_table(group_by_name(results), scale_of(results)))
+    say(f'Picture: {folder}/report/resolution_curve.png')
+    say(f'Report: {folder}/report/report.md')
+
+
+def say(text: str):
+    """Print at once, also where there is no terminal."""
+    print(text, flush=True)
+
+
+def _stage(progress: Progress) -> str:
+    if progress.rounds == progress.max_rounds:
+        return 'trained, test begins'
+    if progress.rounds == 0:
+        return 'training begins'
+    return f'round {progress.rounds} of {progress.max_rounds} done'

@@ -101,8 +101,8 @@ def _compose(base: Path, described: Config, values: List[str],
              seed: int) -> Config:
     """Config of the base with the values of all axes."""
     config = read_config(base)
-    config.test_cfg = multi_resolution_test(
-        config.get('test_cfg'), described.input_sizes)
+    config.test_cfg = multi_resolution_test(config.get('test_cfg'),
+                                            described.input_sizes)
     for (axis, choices), value in zip(described.axes.items(), values):
         replace_fields(config, choices[value], f'axes.{axis}.{value}')
     config.randomness = dict(config.get('randomness', {}), seed=seed)

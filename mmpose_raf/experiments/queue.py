@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Sequence
+from queue import SimpleQueue
+from typing import Callable, Iterator, List, Sequence, Union
 
 from mmpose_raf.errors import ConfigError, make_folder
 from mmpose_raf.evaluation.drift_result import FILE_NAME
@@ -35,8 +36,24 @@ class Outcome:
     minutes: float
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far an experiment is.
+
+    Args:
+        experiment (Experiment): The experiment.
+        rounds (int): Rounds (epochs) done so far.
+        max_rounds (int): Rounds of the training; as many done means that the
+            test has begun.
+    """
+
+    experiment: Experiment
+    rounds: int
+    max_rounds: int
+
+
 def run_queue(experiments: Sequence[Experiment], folder: Path,
-              jobs: int) -> Iterator[Outcome]:
+              jobs: int) -> Iterator[Union[Progress, Outcome]]:
     """Train and test what is not done, a process for each experiment.
 
     An interrupted experiment continues at its last round; one that fails
@@ -48,24 +65,27 @@ def run_queue(experiments: Sequence[Experiment], folder: Path,
         jobs (int): How many run at once; they share the CPU's cores.
 
     Yields:
-        Outcome: As they come, in the order of the experiments.
+        Progress | Outcome: As they come, at last an outcome for each
+        experiment.
 
     Raises:
         ConfigError: If a folder holds an experiment of another config.
     """
-    configs = [
-        _write_config(experiment, folder) for experiment in experiments
-    ]
+    configs = [_write_config(experiment, folder) for experiment in experiments]
     threads = max(1, (os.cpu_count() or 1) // jobs)
+    events = SimpleQueue()
     with ThreadPoolExecutor(jobs) as pool:
-        running = [
+        for experiment, config in zip(experiments, configs):
             pool.submit(_run, experiment, config, folder / experiment.name,
-                        threads)
-            for experiment, config in zip(experiments, configs)
-        ]
+                        threads, events.put).add_done_callback(events.put)
+        outcomes = 0
         try:
-            for future in running:
-                yield future.result()
+            while outcomes < len(experiments):
+                event = events.get()
+                if isinstance(event, Future):
+                    event = event.result()
+                    outcomes += 1
+                yield event
         finally:
             # Interrupted: what has not begun does not begin.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -92,21 +112,25 @@ def _write_config(experiment: Experiment, folder: Path) -> Path:
     return path
 
 
-def _run(experiment: Experiment, config: Path, work_dir: Path,
-         threads: int) -> Outcome:
+def _run(experiment: Experiment, config: Path, work_dir: Path, threads: int,
+         tell: Callable[[Progress], None]) -> Outcome:
     if (work_dir / FILE_NAME).exists():
         return Outcome(experiment, work_dir, 'was done', 0.)
     start = time.monotonic()
     work_dir.mkdir(exist_ok=True)
-    with open(work_dir / LOG_NAME, 'a') as log:
-        code = subprocess.run(
-            [
-                sys.executable, '-m', 'mmpose_raf.experiments.worker',
-                str(config),
-                str(work_dir)
-            ],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=dict(os.environ, OMP_NUM_THREADS=str(threads))).returncode
-    return Outcome(experiment, work_dir, 'failed' if code else 'done',
+    command = [
+        sys.executable, '-m', 'mmpose_raf.experiments.worker',
+        str(config),
+        str(work_dir)
+    ]
+    with open(work_dir / LOG_NAME, 'a') as log, subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=dict(os.environ, OMP_NUM_THREADS=str(threads))) as process:
+        for line in process.stdout:
+            tell(Progress(experiment, *map(int, line.split())))
+    return Outcome(experiment, work_dir,
+                   'failed' if process.returncode else 'done',
                    (time.monotonic() - start) / 60)

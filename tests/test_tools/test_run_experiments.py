@@ -57,8 +57,16 @@ def test_a_set_from_start_to_report(written, tmp_path):
     out = tmp_path / 'out'
     done = run_tool(written, '--work-dir', out, '--jobs', 2)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '[1/2] fedavg-seed0: done' in done.stdout
-    assert '[2/2] raf-seed0: done' in done.stdout
+    lines = done.stdout.splitlines()
+    for name in ('fedavg-seed0', 'raf-seed0'):
+        told = [line for line in lines if line.startswith(f'{name}: ')]
+        assert [
+            line.split(': ')[1].split(' in ')[0].partition(', ')[0]
+            for line in told
+        ] == ['training begins', 'trained, test begins', 'done']
+    assert '(2 of 2)' in done.stdout
+    assert lines[-1] == f'Report: {out}/report/report.md'
+    assert (out / 'report/resolution_curve.png').is_file()
     for name in ('fedavg', 'raf'):
         result = DriftResult.load(out / f'{name}-seed0/drift.json')
         assert result.name == f'{name}-seed0'
@@ -73,8 +81,10 @@ def test_a_set_from_start_to_report(written, tmp_path):
     again = run_tool(written, '--work-dir', out)
     assert again.returncode == 0
     assert again.stdout.count('was done') == 2
-    assert {path: path.stat().st_mtime_ns
-            for path in out.glob('*/*.pth')} == stamps
+    assert {
+        path: path.stat().st_mtime_ns
+        for path in out.glob('*/*.pth')
+    } == stamps
     assert (out / 'report/report.md').stat().st_mtime > start
 
     # A set that was changed is not taken for the one that was run.
@@ -93,9 +103,9 @@ def test_a_failure_leaves_the_others_alone(written, tmp_path):
     out = tmp_path / 'out'
     done = run_tool(written, '--work-dir', out)
     assert done.returncode == 1
-    assert '[1/2] fedavg-seed0: failed' in done.stdout
+    assert 'fedavg-seed0: failed' in done.stdout
     assert 'error: input_size' in done.stdout  # the reason, from its log
-    assert '[2/2] raf-seed0: done' in done.stdout
+    assert 'raf-seed0: done' in done.stdout
     assert '| raf |' in (out / 'report/report.md').read_text()
 
 
@@ -132,8 +142,7 @@ def test_bad_input(written, tmp_path, options, message):
     done = run_tool(*options, '--work-dir', tmp_path / 'out')
     assert done.returncode == 2
     line, = [
-        line for line in done.stderr.splitlines()
-        if line.startswith('error: ')
+        line for line in done.stderr.splitlines() if line.startswith('error: ')
     ]
     assert message in line
     assert 'Traceback' not in done.stderr
