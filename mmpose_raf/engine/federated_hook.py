@@ -48,7 +48,10 @@ class FederatedHook(Hook):
         Raises:
             ConfigError: If a setting, or what the runner holds, does not fit.
         """
-        if isinstance(runner._train_loop, BaseLoop):
+        loop = runner._train_loop
+        # A test after training is a run of its own, with the loop in place.
+        if isinstance(loop, BaseLoop) and not isinstance(
+                loop, FederatedTrainLoop):
             runner._train_loop = FederatedTrainLoop(
                 runner,
                 FederationSettings.of_config(runner.cfg, self.arguments))

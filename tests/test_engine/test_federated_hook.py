@@ -368,3 +368,11 @@ def test_on_a_gpu(tmp_path, state_device, overlap, amp):
         ]
         # AdamW turns the rounding of tiny gradients into whole steps.
         assert torch.cat([c.flatten() for c in close]).float().mean() > .95
+
+
+def test_a_test_after_training_keeps_the_loop(tmp_path):
+    """MMEngine's ``test`` begins with the hooks of a run, too."""
+    runner = run(toy_config(tmp_path, rounds=1))
+    loop = runner.train_loop
+    runner.call_hook('before_run')
+    assert runner.train_loop is loop

@@ -63,7 +63,7 @@ def test_a_set_from_start_to_report(written, tmp_path):
         assert [
             line.split(': ')[1].split(' in ')[0].partition(', ')[0]
             for line in told
-        ] == ['training begins', 'trained, test begins', 'done']
+        ] == ['training begins', 'trained', 'done']
     assert '(2 of 2)' in done.stdout
     assert lines[-1] == f'Report: {out}/report/report.md'
     assert (out / 'report/resolution_curve.png').is_file()
