@@ -16,6 +16,9 @@ from torch import Tensor
 from mmpose_raf.models.constants import made_once
 
 TEMPERATURE = 10000
+#: Periods in the image of the Fourier features' lowest and highest frequency;
+#: 8 tell neighbours among 16 patches apart, ViTPose's 256 pixels.
+LEAST_PERIODS, MOST_PERIODS = 0.5, 8
 
 
 @made_once
@@ -82,6 +85,75 @@ class GlobalPositionEncoding(nn.Module):
         sine = sine_cosine_grid(self.channels, tuple(grid),
                                 self.conv.weight.device)
         encoding = self.conv(sine.to(self.conv.weight.dtype))
+        return encoding.flatten(2).transpose(1, 2)
+
+
+@made_once
+def fourier_grid(channels: int, grid: Tuple[int, int],
+                 device: torch.device) -> Tensor:
+    """Fourier features of the patches' centres.
+
+    Coordinates are shares of the image, (i + 1/2) / n, so that a place has
+    the same features on every grid. Frequencies rise geometrically from
+    half a period in the image to :data:`MOST_PERIODS` (Fourier features,
+    Tancik et al., NeurIPS 2020, on the log-linear scale).
+
+    Args:
+        channels (int): Number of channels C, a multiple of 4, 8 at least.
+        grid (tuple[int, int]): Number of patches (H, W).
+        device (torch.device): Where the grid is made.
+
+    Returns:
+        Tensor: In shape (1, C, H, W), float32; y first, sine and cosine in
+        turn, as :func:`sine_cosine_grid`. It is shared between calls and
+        must not be written to.
+    """
+    half = channels // 2
+    share = torch.arange(half // 2, device=device) / (half // 2 - 1)
+    periods = LEAST_PERIODS * (MOST_PERIODS / LEAST_PERIODS)**share
+
+    def encode(length: int) -> Tensor:
+        position = (torch.arange(length, device=device) + .5) / length
+        angle = 2 * math.pi * position[:, None] * periods
+        return torch.stack((angle.sin(), angle.cos()), -1).flatten(1)
+
+    height, width = grid
+    y = encode(height)[:, None].expand(height, width, half)
+    x = encode(width)[None].expand(height, width, half)
+    return torch.cat((y, x), -1).permute(2, 0, 1)[None].contiguous()
+
+
+class FourierPositionEncoding(nn.Module):
+    """Fourier features of the patches, and what a convolution adds to them.
+
+    ResFormer's sine grid has one period in the image, and less in most
+    channels: neighbouring patches differ in position by about a hundredth of
+    what they differ in content, which the 3x3 convolution does not raise.
+    Here neighbours are told apart at once, at any grid size. The convolution
+    sees the border of the grid and starts small beside the features.
+
+    Args:
+        channels (int): Width C of the tokens, a multiple of 4, 8 at least.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        if channels % 4 or channels < 8:
+            raise ValueError(
+                f'channels must be a multiple of 4 and 8 at least, but got '
+                f'{channels}: half of them encode y, half x, in pairs of sine '
+                'and cosine')
+        self.channels = channels
+        # Named unlike GPE's: weights of one are no weights of the other.
+        self.refine = nn.Conv2d(
+            channels, channels, 3, padding=1, groups=channels)
+
+    def forward(self, grid: Tuple[int, int]) -> Tensor:
+        """Encode a grid of patches (H, W): (1, H * W, C), row by row."""
+        features = fourier_grid(self.channels, tuple(grid),
+                                self.refine.weight.device).to(
+                                    self.refine.weight.dtype)
+        encoding = features + self.refine(features)
         return encoding.flatten(2).transpose(1, 2)
 
 

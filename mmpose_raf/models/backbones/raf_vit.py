@@ -14,11 +14,14 @@ from torch.utils.checkpoint import checkpoint
 from mmpose_raf.models.pretrained import (fit_position_embedding,
                                           is_pretrained, load_pretrained_vit)
 from mmpose_raf.sizes import is_size
-from .position_encodings import (GlobalPositionEncoding,
+from .position_encodings import (FourierPositionEncoding,
+                                 GlobalPositionEncoding,
                                  LocalPositionEncoding,
                                  resize_position_embedding)
 
 Grid = Tuple[int, int]
+
+POSITION_ENCODINGS = ('gpe', 'fourier', 'ape')
 
 
 class Attention(nn.Module):
@@ -144,7 +147,7 @@ class RAFViT(BaseModule):
     (GPE, LPE) take the place of the position embedding of fixed size (APE),
     as in RAF (arXiv 2507.23461). Parameters have the names of MMPose's
     released ViTPose checkpoints (mmpretrain's ``VisionTransformer``); new are
-    only ``gpe.conv.*`` and ``layers.{i}.attn.lpe.*``.
+    only ``gpe.*`` and ``layers.{i}.attn.lpe.*``.
 
     Args:
         arch (str | dict): ``'small'``, ``'base'``, ``'large'`` or ``'huge'``
@@ -156,9 +159,10 @@ class RAFViT(BaseModule):
             every input. Defaults to 16.
         patch_padding (int): Padding of the patch convolution in pixels, less
             than half a patch. Defaults to 2, ViTPose's.
-        pos_embed (str): ``'gpe'``, or ``'ape'`` for the learned embedding,
-            which is interpolated at other sizes (bicubic): the baseline.
-            Defaults to ``'gpe'``.
+        pos_embed (str): ``'gpe'``; ``'fourier'``, Fourier features in its
+            place (:class:`FourierPositionEncoding`), which the configs use;
+            or ``'ape'`` for the learned embedding, which is interpolated at
+            other sizes (bicubic): the baseline. Defaults to ``'gpe'``.
         lpe (bool): Whether the attention has local position encodings.
             Defaults to True.
         img_size (tuple[int, int]): Input size (H, W) in pixels, as in
@@ -224,9 +228,9 @@ class RAFViT(BaseModule):
                  init_cfg: Optional[dict] = None):
         super().__init__(init_cfg)
         arch = self._parse_arch(arch)
-        if pos_embed not in ('gpe', 'ape'):
-            raise ValueError(
-                f"pos_embed must be 'gpe' or 'ape', but got {pos_embed!r}")
+        if pos_embed not in POSITION_ENCODINGS:
+            raise ValueError(f'pos_embed must be one of {POSITION_ENCODINGS}, '
+                             f'but got {pos_embed!r}')
         if not 0 <= 2 * patch_padding < patch_size:
             raise ValueError('patch_padding must be less than half of '
                              f'patch_size={patch_size}, but got '
@@ -255,12 +259,13 @@ class RAFViT(BaseModule):
             padding=patch_padding)
         self.cls_token = nn.Parameter(torch.zeros(
             1, 1, self.embed_dims)) if with_cls_token else None
+        self.gpe = self.pos_embed = None
         if pos_embed == 'gpe':
             self.gpe = GlobalPositionEncoding(self.embed_dims)
-            self.pos_embed = None
+        elif pos_embed == 'fourier':
+            self.gpe = FourierPositionEncoding(self.embed_dims)
         else:
             grid = self.grid_of(self.img_size)
-            self.gpe = None
             self.pos_embed = nn.Parameter(
                 torch.zeros(1, int(with_cls_token) + grid[0] * grid[1],
                             self.embed_dims))

@@ -1,11 +1,13 @@
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 from mmdet.models.layers import SinePositionalEncoding
 
 from mmpose_raf.models.backbones.position_encodings import (
-    GlobalPositionEncoding, LocalPositionEncoding, resize_position_embedding,
-    sine_cosine_grid)
+    FourierPositionEncoding, GlobalPositionEncoding, LocalPositionEncoding,
+    fourier_grid, resize_position_embedding, sine_cosine_grid)
 
 CPU = torch.device('cpu')
 
@@ -45,6 +47,56 @@ def test_gpe_is_the_grid_through_a_depthwise_convolution():
     torch.testing.assert_close(encoding[0, 4], expected[0, :, 1, 1])
     torch.testing.assert_close(
         encoding.transpose(1, 2).reshape(1, 8, 5, 3), expected)
+
+
+def test_fourier_features_by_hand():
+    grid = fourier_grid(8, (2, 4), CPU)[0]
+    # Half a period and eight in the image. The centre of row 0 of 2 is at a
+    # quarter of the height, that of column 1 of 4 at 3/8 of the width.
+    half = math.sqrt(.5)
+    y = [half, half, 0., 1.]
+    x = [math.sin(3 * math.pi / 8), math.cos(3 * math.pi / 8), 0., 1.]
+    torch.testing.assert_close(
+        grid[:, 0, 1], torch.tensor(y + x), rtol=0, atol=1e-5)
+
+
+def test_a_place_has_the_same_fourier_features_on_every_grid():
+    """The centre of patch i of n is that of patch 3 i + 1 of 3 n."""
+    coarse = fourier_grid(32, (4, 3), CPU)
+    fine = fourier_grid(32, (12, 9), CPU)
+    torch.testing.assert_close(
+        fine[..., 1::3, 1::3], coarse, rtol=0, atol=1e-4)
+
+
+def test_fourier_features_tell_neighbours_apart():
+    """Ten times better than the sine grid, wherever they are."""
+
+    def distances(grid):
+        return (grid[..., 1:, :] - grid[..., :-1, :]).norm(dim=1)
+
+    size = (96, (16, 12), CPU)
+    ratio = distances(fourier_grid(*size)) / distances(sine_cosine_grid(*size))
+    assert ratio.min() > 10
+
+
+def test_fourier_encoding_is_features_and_their_convolution():
+    encoding = FourierPositionEncoding(8)
+    features = fourier_grid(8, (5, 3), CPU)
+    torch.nn.init.zeros_(encoding.refine.weight)
+    torch.nn.init.zeros_(encoding.refine.bias)
+    encoding.refine.weight.data[2, 0, 1, 2] = 10.  # the right neighbour
+    expected = features.clone()
+    expected[:, 2, :, :-1] += 10 * features[:, 2, :, 1:]
+    found = encoding((5, 3))
+    assert found.shape == (1, 15, 8)
+    torch.testing.assert_close(
+        found.transpose(1, 2).unflatten(2, (5, 3)), expected)
+
+
+@pytest.mark.parametrize('channels', [4, 10])
+def test_fourier_encoding_refuses_channels(channels):
+    with pytest.raises(ValueError, match=f'8 at least, but got {channels}'):
+        FourierPositionEncoding(channels)
 
 
 def test_gpe_refuses_channels_that_do_not_pair_up():

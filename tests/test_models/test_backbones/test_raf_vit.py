@@ -165,7 +165,7 @@ def test_wrong_arch_is_refused(arch, message):
 
 
 @pytest.mark.parametrize('argument, message', [
-    (dict(pos_embed='sine'), "'gpe' or 'ape', but got 'sine'"),
+    (dict(pos_embed='sine'), "'fourier', 'ape'.*, but got 'sine'"),
     (dict(patch_padding=8), 'patch_size=16, but got 8'),
     (dict(patch_padding=-1), 'patch_size=16, but got -1'),
     (dict(frozen_stages=4), 'between -1 and 3.* got 4'),
@@ -210,7 +210,7 @@ def test_initialisation_is_that_of_a_vit():
 # -- forward -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize('pos_embed', ['gpe', 'ape'])
+@pytest.mark.parametrize('pos_embed', ['gpe', 'fourier', 'ape'])
 @pytest.mark.parametrize('with_cls_token', [False, True])
 def test_any_aspect_ratio(pos_embed, with_cls_token):
     model = tiny(pos_embed=pos_embed, with_cls_token=with_cls_token)
