@@ -4,8 +4,8 @@ A set is a config file of MMEngine with
 
 - ``base``: path of the config that is varied, from the set's folder;
 - ``axes``: for each axis its values by name, each a dict from dotted field
-  (as in ``--cfg-options``; numbers index lists) to what replaces it. Every
-  combination of the axes' values is an experiment;
+  (as in ``--cfg-options``; numbers index lists) to what replaces it, or a
+  list of such dicts, of which the later ones count. Every combination of the axes' values is an experiment;
 - ``input_sizes``: sizes (w, h) at which each model is evaluated;
 - ``seeds``: each experiment is run with each; [0] by default.
 """
@@ -88,10 +88,12 @@ def _check(described: Config, path: Path):
             raise ConfigError(f'{path}: axes.{axis}', f'got {choices!r}',
                               'give a dict from names to fields')
         for name, fields in choices.items():
-            if not isinstance(fields, dict):
+            parts = fields if isinstance(fields, list) else [fields]
+            if not all(isinstance(part, dict) for part in parts):
                 raise ConfigError(f'{path}: axes.{axis}.{name}',
                                   f'got {fields!r}',
-                                  'give a dict of dotted fields')
+                                  'give a dict of dotted fields, or a list of '
+                                  'such dicts')
             if not re.fullmatch(r'[\w.]+', name):
                 raise ConfigError(f'{path}: axes.{axis}', f'got {name!r}',
                                   'name values by letters, digits, _ and .')
@@ -104,7 +106,9 @@ def _compose(base: Path, described: Config, values: List[str],
     config.test_cfg = multi_resolution_test(config.get('test_cfg'),
                                             described.input_sizes)
     for (axis, choices), value in zip(described.axes.items(), values):
-        replace_fields(config, choices[value], f'axes.{axis}.{value}')
+        fields = choices[value]
+        for part in fields if isinstance(fields, list) else [fields]:
+            replace_fields(config, part, f'axes.{axis}.{value}')
     config.randomness = dict(config.get('randomness', {}), seed=seed)
     return config
 

@@ -54,6 +54,26 @@ def test_every_combination_is_an_experiment(written):
     assert experiments[2].config.randomness == dict(seed=4)
 
 
+def test_a_value_may_have_several_parts(written):
+    """They are taken in their order, the last one counts."""
+    written.write_text(
+        SET.replace(
+            "none={'model.distill': None}", "none=[{'model.distill': None, "
+            "'model.ladder': [(48, 64)]}, {'model.ladder': []}, {}]"))
+    low, none = (experiment.config.model
+                 for experiment in load_experiments(written)[:2])
+    assert (none.distill, none.ladder) == (None, [])
+    assert low.ladder == [(48, 64), (16, 32)]
+
+
+@pytest.mark.parametrize('value', ['3', '[3]', "[{'model.ladder': []}, 'x']"])
+def test_a_value_that_has_no_fields(written, value):
+    written.write_text(
+        SET.replace("none={'model.distill': None}", f'none={value}'))
+    with pytest.raises(ConfigError, match='or a list of such dicts'):
+        load_experiments(written)
+
+
 def test_options_of_the_test_loop_stay(written):
     (written.parent / 'base.py').write_text(
         BASE + "test_cfg = dict(type='MultiResolutionTestLoop', "
