@@ -33,6 +33,9 @@ IMAGES = 'train2017/'
 def read_config(arch: str, num_levels: int = 3) -> Config:
     """A config of this project with another model and fewer levels.
 
+    All levels of a batch are trained, with distillation and RAF's encodings:
+    the dearest step, of which the others are parts.
+
     Args:
         arch (str): ``'tiny'`` is the demo's model, at 128x96; ``'micro'`` a
             part of it; the others are ViTs with patches of 16 at 256x192.
@@ -53,6 +56,16 @@ def read_config(arch: str, num_levels: int = 3) -> Config:
     # Dropped paths save work at random.
     cfg.model.backbone.drop_path_rate = 0.
     cfg.model.ladder = cfg.model.ladder[:num_levels]
+    cfg.model.update(
+        levels='all',
+        upward=False,
+        level_weights='area',
+        distill=dict(
+            type='MultiResolutionDistillLoss',
+            alpha=0.3,
+            teacher='highest',
+            resize='bilinear'))
+    cfg.model.backbone.update(pos_embed='gpe', lpe=True)
     return cfg
 
 

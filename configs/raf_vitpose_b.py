@@ -8,4 +8,5 @@ _base_ = [
 # From scratch. For MAE weights, as in the paper, or any other plain ViT-B/16
 # of MMPose, mmpretrain, timm or transformers (.pth, .bin, .safetensors):
 # model.backbone.init_cfg = dict(type='Pretrained', checkpoint='path or URL')
+# With model.backbone.pos_embed = 'ape' their position embedding is kept.
 default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater'))

@@ -1,8 +1,6 @@
 # The paper's matrix: encodings x ways of local training x federations, with
 # ViT-S on MPII. 72 runs of GPU days together; pick some with --only.
-_base_ = [
-    '_base_/encodings.py', '_base_/trainings.py', '_base_/mpii_federations.py'
-]
+_base_ = ['_base_/trainings.py', '_base_/mpii_federations.py']
 
 base = '../raf_vitpose_s_mpii.py'
 axes = dict(

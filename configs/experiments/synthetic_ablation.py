@@ -4,23 +4,22 @@
 _base_ = ['_base_/trainings.py', '_base_/synthetic_sizes.py']
 
 base = '../raf_demo.py'
-_native = {'model.ladder': [], 'model.distill': None}
-_one = {'model.distill': None, 'model.levels': 'one'}
 axes = dict(
+    encoding=dict(gpe_lpe={{_base_.encodings.gpe_lpe}}),
     training=dict(
         fedavg_pixel={{_base_.trainings.fedavg_pixel}},
         ladder={{_base_.trainings.ladder}},
         ladder_area={{_base_.trainings.ladder_area}},
         upward={{_base_.trainings.upward}},
-        # The computation of raf: 1.6 times that of fedavg in a round.
-        fedavg_39_rounds={
-            **_native, 'train_cfg.max_epochs': 39
-        },
+        # The computation of distilled: 1.6 times that of fedavg in a round.
+        fedavg_39_rounds=[{{_base_.trainings.fedavg}}, {
+            'train_cfg.max_epochs': 39
+        }],
         # The computation of upward: three times that of fedavg in a round.
-        fedavg_72_rounds={
-            **_native, 'train_cfg.max_epochs': 72
-        },
+        fedavg_72_rounds=[{{_base_.trainings.fedavg}}, {
+            'train_cfg.max_epochs': 72
+        }],
         # The computation of fedavg: one level a batch costs 0.81 of it.
-        one_level_29_rounds={
-            **_one, 'train_cfg.max_epochs': 29
-        }))
+        one_level_29_rounds=[{{_base_.trainings.one}}, {
+            'train_cfg.max_epochs': 29
+        }]))

@@ -1,9 +1,6 @@
 # The paper's matrix on rendered people, with an eighth of the demo's training,
 # so that all 72 runs take half an hour or so on two cores.
-_base_ = [
-    '_base_/encodings.py', '_base_/trainings.py',
-    '_base_/synthetic_federations.py'
-]
+_base_ = ['_base_/trainings.py', '_base_/synthetic_federations.py']
 
 base = '../raf_demo.py'
 axes = dict(
@@ -11,7 +8,7 @@ axes = dict(
     training=dict(
         single={{_base_.trainings.fedavg}},
         multi={{_base_.trainings.ladder_area}},
-        raf={{_base_.trainings.raf}}),
+        raf={{_base_.trainings.distilled}}),
     federation={{_base_.federations}},
     budget=dict(
         short={

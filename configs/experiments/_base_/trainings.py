@@ -1,57 +1,106 @@
-# Ways of local training, from plain FedAvg to RAF. Fields are replaced, not
-# merged. Sigma 'pixel' is the same in every heatmap, 'relative' the same in
-# the image.
+# Position encodings and ways of local training. Each sets all fields that they
+# differ in, so that none depends on the configs' default. Fields are replaced,
+# not merged. Sigma 'pixel' is the same in every heatmap,
+# 'relative' the same in the image.
+encodings = dict(
+    ape={
+        'model.backbone.pos_embed': 'ape',
+        'model.backbone.lpe': False
+    },
+    gpe={
+        'model.backbone.pos_embed': 'gpe',
+        'model.backbone.lpe': False
+    },
+    gpe_lpe={
+        'model.backbone.pos_embed': 'gpe',
+        'model.backbone.lpe': True
+    })
+# Not the paper's.
+fourier = {'model.backbone.pos_embed': 'fourier', 'model.backbone.lpe': False}
+# Inputs beyond the ladder are predicted at its ends.
+fitted = {'model.test_cfg.fit_to_ladder': True}
+_native = {
+    'model.ladder': [],
+    'model.distill': None,
+    'model.levels': 'all',
+    'model.upward': False,
+    'model.test_cfg.fit_to_ladder': False
+}
+_all_levels = {
+    'model.levels': 'all',
+    'model.upward': False,
+    'model.test_cfg.fit_to_ladder': False
+}
+_one_level = {
+    'model.distill': None,
+    'model.levels': 'one',
+    'model.head.sigma_mode': 'relative'
+}
 trainings = dict(
     # The native size alone: what a plain federation does.
     fedavg_pixel={
-        'model.ladder': [],
-        'model.distill': None,
-        'model.head.sigma_mode': 'pixel'
+        **_native, 'model.head.sigma_mode': 'pixel'
     },
     fedavg={
-        'model.ladder': [],
-        'model.distill': None,
-        'model.head.sigma_mode': 'relative'
+        **_native, 'model.head.sigma_mode': 'relative'
+    },
+    # One level of the ladder for each batch, drawn by its area.
+    one={
+        **_one_level, 'model.level_weights': 'area',
+        'model.upward': False,
+        'model.test_cfg.fit_to_ladder': False
+    },
+    # One level of all, on the enlarged image those above the native size: in
+    # the mean the tokens of fedavg, if clients of all levels hold equally
+    # many persons.
+    one_upward={
+        **_one_level, 'model.level_weights': 'uniform',
+        'model.upward': True,
+        'model.test_cfg.fit_to_ladder': False
     },
     # The ladder without distillation: multi-resolution augmentation.
     ladder={
-        'model.distill': None,
+        **_all_levels, 'model.distill': None,
         'model.level_weights': 'uniform',
         'model.head.sigma_mode': 'relative'
     },
     ladder_pixel={
-        'model.distill': None,
+        **_all_levels, 'model.distill': None,
         'model.level_weights': 'uniform',
         'model.head.sigma_mode': 'pixel'
     },
     ladder_area={
-        'model.distill': None,
+        **_all_levels, 'model.distill': None,
         'model.level_weights': 'area',
         'model.head.sigma_mode': 'relative'
     },
-    # What was better than fedavg at every size, at equal rounds: levels weighted
-    # by their area, a little distillation, from the highest level.
-    raf={
-        'model.distill':
+    # Levels weighted by their area, a little distillation, from the highest.
+    distilled={
+        **_all_levels, 'model.distill':
         dict(
             type='MultiResolutionDistillLoss',
             alpha=0.3,
             teacher='highest',
             resize='bilinear'),
-        'model.level_weights': 'area',
-        'model.head.sigma_mode': 'relative'
+        'model.level_weights':
+        'area',
+        'model.head.sigma_mode':
+        'relative'
     },
     # All levels of the ladder, on the enlarged image those above the native
     # size. Three times the cost of fedavg.
     upward={
         'model.distill': None,
+        'model.levels': 'all',
         'model.level_weights': 'area',
         'model.upward': True,
-        'model.head.sigma_mode': 'relative'
+        'model.head.sigma_mode': 'relative',
+        'model.test_cfg.fit_to_ladder': False
     },
     # RAF as published.
     paper={
-        'model.distill': dict(type='MultiResolutionDistillLoss'),
+        **_all_levels, 'model.distill': dict(
+            type='MultiResolutionDistillLoss'),
         'model.level_weights': 'uniform',
         'model.head.sigma_mode': 'pixel'
     })
