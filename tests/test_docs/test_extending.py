@@ -84,8 +84,8 @@ def test_config(folder):
         settings.build_aggregator())
     assert LOCAL_OBJECTIVES.get('FedTrip') is type(
         settings.build_local_objective())
-    assert [client.name for client in settings.clients
-            ] == ['high', 'mid', 'low']
+    assert [client.name
+            for client in settings.clients] == ['high', 'mid', 'low']
     cfg.federation.aggregator.num_steps = 0
     with pytest.raises(ConfigError, match='aggregator.*num_steps must be'):
         read_settings(cfg)
@@ -126,10 +126,10 @@ def test_regression_without_openmmlab(tmp_path):
     shutil.copytree(ROOT / 'mmpose_raf/federation', tmp_path / 'federation')
     code = BLOCKS['linear_regression.py'].replace('mmpose_raf.federation',
                                                   'federation')
-    (tmp_path / 'linear_regression.py').write_text(
-        'import sys\n'
-        "for name in ('mmengine', 'mmcv', 'mmpose', 'mmpose_raf'):\n"
-        '    sys.modules[name] = None\n' + code)
+    (tmp_path / 'linear_regression.py'
+     ).write_text('import sys\n'
+                  "for name in ('mmengine', 'mmcv', 'mmpose', 'mmpose_raf'):\n"
+                  '    sys.modules[name] = None\n' + code)
     output = subprocess.run([sys.executable, 'linear_regression.py'],
                             cwd=tmp_path,
                             env=dict(os.environ, PYTHONPATH=''),
@@ -174,8 +174,8 @@ def test_no_call_of_an_objective_is_left_out():
         for name, method in inspect.getmembers(LocalObjective,
                                                inspect.isfunction)
         # Python 3.14 adds functions of its own, such as __annotate_func__.
-        if not name.startswith('__')
-        and name not in ('state_dict', 'load_state_dict')
+        if not name.startswith('__') and name not in ('state_dict',
+                                                      'load_state_dict')
     }
     table = TEXT.split('| call | when | |')[1].split('\n\n')[0]
     calls = re.findall(r'^\| `(\w+)\((.*?)\)` \|', table, re.M)
@@ -196,6 +196,6 @@ def test_the_flags_of_an_aggregator_have_their_defaults():
     assert told == {
         name: str(value)
         for name, value in vars(Aggregator).items()
-        if not name.startswith('_') and not callable(value)
-        and name not in ('weights', 'proxy_loss')
+        if not name.startswith('_') and not callable(value) and name not in (
+            'weights', 'proxy_loss')
     }
