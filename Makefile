@@ -1,6 +1,8 @@
 # make demo      train FedAvg and RAF on rendered people, side by side
 # make test      run all tests, with coverage
 # make install   what both need; `make VENV=... PYTHON=... TORCH=...`
+# make gpu-check what waits for a GPU, in 25 minutes; results in gpu_check/
+# make wheels    what gpu-check needs on a machine without a package index
 #
 # Each works alone on a machine with Python 3.10 to 3.14 and pip.
 
@@ -14,7 +16,14 @@ MMPOSE := mmpose==1.3.2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install
 
-.PHONY: demo test fast-test install check-python clean
+# What the machine for which `make wheels` collects has already.
+HAVE ?= torch torchvision triton numpy scipy matplotlib pillow pandas \
+	opencv-python scikit-learn tensorboard pytest
+# Steps and folder of gpu-check, see benchmarks/gpu_check.py.
+STEPS ?=
+OUT ?= gpu_check
+
+.PHONY: demo test fast-test install gpu-check wheels check-python clean
 
 demo: install
 	@$(BIN)/python tools/run_experiments.py configs/experiments/demo.py --jobs 2
@@ -46,6 +55,25 @@ $(VENV)/.installed-test: $(VENV)/.installed requirements-test.txt
 # References of RAFViT; only their VisionTransformers are imported.
 	@$(PIP) --no-deps mmpretrain==1.2.0 "timm>=1.0,<1.1"
 	@touch $@
+
+# With the wheels that `make wheels` has left, or in $(VENV).
+GPU_CHECK := -m benchmarks.gpu_check --out $(OUT) $(if $(STEPS),--steps $(STEPS))
+ifeq ($(wildcard .whl/*.whl),)
+gpu-check: $(VENV)/.installed-test
+	$(BIN)/python $(GPU_CHECK)
+else
+gpu-check: .site/.installed
+	PYTHONPATH=$(CURDIR)/.site:$(CURDIR) $(PYTHON) $(GPU_CHECK)
+endif
+
+.site/.installed: $(wildcard .whl/*.whl)
+	@$(PYTHON) -m pip --disable-pip-version-check -q install --no-index \
+	--no-deps --no-compile --upgrade --target .site .whl/*.whl
+	@touch $@
+
+wheels: check-python
+	@$(PYTHON) tools/collect_wheels.py .whl --requirements requirements.txt \
+	--extra $(MMPOSE) --have $(HAVE)
 
 # Before anything is downloaded: for others there are no wheels.
 check-python:

@@ -2,9 +2,9 @@
 
 The same federation is trained by one process; by several that share every
 batch (MMEngine's way, ``parallel='batches'``), each a part of it; and by
-several that share out the clients (``execution=dict(parallel='clients')``). All use the same
-cores, or the same GPUs.
-The clients' sizes are those of the ladder, in turn, unless ``--one-size``.
+several that share out the clients (``parallel='clients'``). All use the same
+cores, or the same GPUs. The clients' sizes are those of the ladder, in turn,
+unless ``--one-size``.
 
     python -m benchmarks.parallel_clients
     python -m benchmarks.parallel_clients --arch small --clients 3

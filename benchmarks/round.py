@@ -3,7 +3,8 @@
 A real run through MMEngine's Runner, with timers around what the federation
 adds and around the rest. The first round, which draws the images and makes
 the optimizer's moments, does not count. Timers wait for the device, so that
-shares are true and the sum is a little longer than a plain round.
+shares are true and the sum is longer than a plain round; with
+``--plain-rounds`` that is measured as well.
 
 ``--scale-to`` computes the shares of a round with more samples a client: what
 grows with the samples (training, waiting, hooks of an iteration) is
@@ -12,7 +13,8 @@ rows are marked "computed".
 
     python -m benchmarks.round
     python -m benchmarks.round --device cuda --arch base --amp bf16 \
-        --samples 512 --batch-size 32 --workers 8 --state-device model
+        --samples 512 --batch-size 32 --workers 8 --plain-rounds \
+        --state-device model cpu cpu-overlap
 """
 
 import statistics
@@ -25,15 +27,24 @@ import torch
 
 import benchmarks.federations as federations
 from benchmarks.federations import REST, RoundWatch, Stopwatch
-from benchmarks.measuring import (Row, find_device, make_parser, run_benchmark)
+from benchmarks.measuring import (Row, Timing, find_device, make_parser,
+                                  note_of, run_benchmark, summarise)
 from benchmarks.subjects import ARCHS
 from mmpose_raf.engine import local_trainer
 
 # Parts, by whether they grow with the samples of a client.
 GROWING = ('training steps', 'waiting for data', 'hooks of an iteration')
-FIXED = ('weights to the model', 'weights from the model', 'switch to client',
-         'switch from client', 'check updates', 'compare updates',
-         'aggregation', 'evaluation', REST)
+FEDERATION = ('weights to the model', 'weights from the model',
+              'switch to client', 'switch from client', 'check updates',
+              'compare updates', 'aggregation')
+FIXED = (*FEDERATION, 'evaluation', REST)
+
+# Where moments wait, by name.
+WAITING = {
+    'model': dict(state_device='model'),
+    'cpu': dict(state_device='cpu'),
+    'cpu-overlap': dict(state_device='cpu', overlap=True)
+}
 
 
 def parse_args(args=None):
@@ -47,10 +58,13 @@ def parse_args(args=None):
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--workers', type=int, default=0)
     parser.add_argument(
-        '--state-device', nargs='+', choices=['cpu', 'model'],
-        default=['cpu'])
+        '--state-device', nargs='+', choices=WAITING, default=['cpu'])
     parser.add_argument(
         '--scale-to', type=int, default=4000, help='samples of each client')
+    parser.add_argument(
+        '--plain-rounds',
+        action='store_true',
+        help='time rounds without timers inside as well')
     return parser.parse_args(args)
 
 
@@ -95,6 +109,32 @@ class WatchedLoader:
             yield batch
 
 
+def make_config(options, amp: str, state_device: str, work_dir: str):
+    """Config of a run that is timed."""
+    return federations.make_run_config(
+        options.arch,
+        options.clients,
+        options.clients * options.samples,
+        options.batch_size,
+        work_dir,
+        rounds=options.repeats + 1,
+        num_workers=options.workers,
+        num_val=options.val_samples,
+        amp=amp,
+        execution=WAITING[state_device])
+
+
+def time_plain_rounds(options, amp: str, state_device: str,
+                      device: torch.device) -> Timing:
+    """Whole rounds but the first, in a run without other timers."""
+    watch = RoundWatch(lambda runner: Stopwatch(device))
+    with tempfile.TemporaryDirectory() as work_dir:
+        cfg = make_config(options, amp, state_device, work_dir)
+        federations.run(cfg, device, watch)
+    federations.forget_loggers()
+    return summarise([sum(parts.values()) for parts in watch.rounds[1:]])
+
+
 def time_rounds(options, amp: str, state_device: str,
                 device: torch.device) -> Dict[str, float]:
     """Median seconds of each part over the rounds but the first."""
@@ -119,17 +159,7 @@ def time_rounds(options, amp: str, state_device: str,
         clone_state='weights from the model')
     watch = RoundWatch(make_watch)
     with tempfile.TemporaryDirectory() as work_dir:
-        cfg = federations.make_run_config(
-            options.arch,
-            options.clients,
-            options.clients * options.samples,
-            options.batch_size,
-            work_dir,
-            rounds=options.repeats + 1,
-            num_workers=options.workers,
-            num_val=options.val_samples,
-            amp=amp,
-            execution=dict(state_device=state_device))
+        cfg = make_config(options, amp, state_device, work_dir)
         patches = [
             mock.patch.object(local_trainer, name,
                               timed(getattr(local_trainer, name), part))
@@ -182,6 +212,11 @@ def measure(options) -> List[Row]:
             factor = options.scale_to / options.samples
             rows += list_rows(f'{name}, {options.scale_to} samples',
                               scale(seconds, factor), 'computed')
+            if options.plain_rounds:
+                timing = time_plain_rounds(options, amp, state_device, device)
+                rows.append(
+                    Row(f'{name}, plain round', 1e3 * timing.seconds, 'ms',
+                        note_of(timing)))
     return rows
 
 

@@ -46,13 +46,8 @@ def read_config(arch: str, num_levels: int = 3) -> Config:
     name = 'raf_demo.py' if is_demo else 'raf_vitpose_b.py'
     # Formatting configs takes longer than to train small models.
     cfg = Config.fromfile(ROOT / 'configs' / name, format_python_code=False)
-    if arch == 'micro':
-        cfg.model.backbone.arch = dict(MICRO)
-        cfg.model.head.in_channels = MICRO['embed_dims']
-        cfg.model.head.deconv_out_channels = (32, )
-    elif not is_demo:
-        cfg.model.backbone.arch = arch
-        cfg.model.head.in_channels = WIDTHS[arch]
+    if arch != 'tiny':
+        set_arch(cfg, arch)
     # Dropped paths save work at random.
     cfg.model.backbone.drop_path_rate = 0.
     cfg.model.ladder = cfg.model.ladder[:num_levels]
@@ -67,6 +62,18 @@ def read_config(arch: str, num_levels: int = 3) -> Config:
             resize='bilinear'))
     cfg.model.backbone.update(pos_embed='gpe', lpe=True)
     return cfg
+
+
+def set_arch(cfg: Config, arch: str):
+    """Give a config another ViT, and a head that fits it."""
+    if arch == 'micro':
+        cfg.model.backbone.arch = dict(MICRO)
+        cfg.model.head.in_channels = MICRO['embed_dims']
+        count = len(cfg.model.head.deconv_out_channels)
+        cfg.model.head.deconv_out_channels = (32, ) * count
+    else:
+        cfg.model.backbone.arch = arch
+        cfg.model.head.in_channels = WIDTHS[arch]
 
 
 def build_model(cfg: Config,

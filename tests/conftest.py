@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError
 from unittest.mock import MagicMock
 
 import pytest
+import torch
 
 import mmpose_raf  # noqa: F401  closes gaps before any test imports mmpose
 
@@ -18,6 +19,12 @@ UNUSED = ('einops', 'modelindex', 'modelindex.load_model_index',
           'torchvision.ops.boxes', 'torchvision.transforms',
           'torchvision.transforms.functional',
           'torchvision.transforms.transforms')
+
+
+def pytest_runtest_setup(item):
+    """Skip what is marked ``gpu`` where there is none."""
+    if item.get_closest_marker('gpu') and not torch.cuda.is_available():
+        pytest.skip('needs a GPU')
 
 
 @pytest.fixture(scope='session')

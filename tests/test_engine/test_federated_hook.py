@@ -325,7 +325,7 @@ def test_global_weights_are_not_the_models(tmp_path, state_device):
     assert not pointers & {value.data_ptr() for value in state.values()}
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.gpu
 @pytest.mark.parametrize('state_device', ['cpu', 'model'])
 @pytest.mark.parametrize('overlap', [False, True])
 @pytest.mark.parametrize('amp', [False, True])

@@ -6,9 +6,6 @@ import torch
 from mmpose_raf.engine.host_transfer import HostTransfer
 from tests.toy import Witness, hook_of, run, toy_config
 
-needs_gpu = pytest.mark.skipif(
-    not torch.cuda.is_available(), reason='needs a GPU')
-
 
 def moments(device):
     return {0: dict(exp_avg=torch.randn(2000, 2000, device=device),
@@ -38,7 +35,7 @@ def test_states_are_moved_but_for_their_step_counters():
     assert moved[0]['step'].device == CPU
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_there_and_back_on_a_gpu():
     device = torch.device('cuda')
     transfer = HostTransfer(device, CPU, overlap=True)
@@ -54,7 +51,7 @@ def test_there_and_back_on_a_gpu():
     assert torch.equal((back[0]['exp_avg'] * 2).cpu(), expected * 2)
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_what_is_computed_first_is_copied_on_a_gpu():
     """The copy waits for the computation, and the memory for the copy."""
     device = torch.device('cuda')
@@ -70,7 +67,7 @@ def test_what_is_computed_first_is_copied_on_a_gpu():
         assert (host['value'] == 50).all()
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_where_states_wait_changes_nothing_on_a_gpu(tmp_path):
     rounds = []
     for state_device in ('cpu', 'model'):
