@@ -19,6 +19,6 @@ from mmpose_raf import checkpoints  # noqa: E402
 
 checkpoints.install()
 
-from mmpose_raf import datasets, engine, models  # noqa: E402
+from mmpose_raf import attacks, datasets, engine, models  # noqa: E402
 
-__all__ = ['__version__', 'datasets', 'engine', 'models']
+__all__ = ['__version__', 'attacks', 'datasets', 'engine', 'models']

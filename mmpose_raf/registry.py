@@ -10,6 +10,7 @@ from mmengine.registry import Registry
 
 AGGREGATORS = Registry(
     'aggregator', scope='mmpose', locations=['mmpose_raf.engine'])
+ATTACKS = Registry('attack', scope='mmpose', locations=['mmpose_raf.attacks'])
 LOCAL_OBJECTIVES = Registry(
     'local_objective', scope='mmpose', locations=['mmpose_raf.engine'])
 PARTITIONERS = Registry(

@@ -11,7 +11,7 @@ from mmpose_raf.models.ladder import check_ladder
 from mmpose_raf.sizes import Size, is_size, size_name
 
 KEYS = ('name', 'input_size', 'capture_size', 'dataset',
-        'samples_per_second')
+        'samples_per_second', 'attack')
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class Client:
             holds a part of the training dataset.
         samples_per_second (float, optional): How fast it trains, on the
             simulated clock. Defaults to None: it is not simulated.
+        attacks (tuple[dict]): Configs of what a hostile client does, see
+            :mod:`mmpose_raf.attacks`, in their order. Defaults to (): it is
+            honest.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Client:
     capture_size: Optional[Size] = None
     dataset: Optional[dict] = None
     samples_per_second: Optional[float] = None
+    attacks: Tuple[dict, ...] = ()
 
     @property
     def input_sizes(self) -> Tuple[Size, ...]:
@@ -68,7 +72,7 @@ def parse_clients(configs: Sequence[dict], field: str) -> List[Client]:
     Args:
         configs (list[dict]): One dict for each client with ``name``,
             ``input_size`` (or a list of several), optionally
-            ``capture_size``, and, for all or none of them, ``dataset`` and
+            ``capture_size``, ``attack`` (or a list of them), and, for all or none of them, ``dataset`` and
             ``samples_per_second``.
         field (str): Where they stand in the config, for messages.
 
@@ -128,5 +132,11 @@ def _parse_client(config: dict, field: str) -> Client:
     if speed is not None and not (isinstance(speed, Real) and speed > 0):
         raise ConfigError(f'{field}.samples_per_second', f'got {speed!r}',
                           'give a number > 0')
+    attacks = config.get('attack', ())
+    if isinstance(attacks, dict):
+        attacks = (attacks, )
+    if not isinstance(attacks, (list, tuple)):
+        raise ConfigError(f'{field}.attack', f'got {attacks!r}',
+                          "use dict(type='SignFlip') or the like, or a list")
     return Client(name, highest, tuple(lower), captured and tuple(captured),
-                  config.get('dataset'), speed)
+                  config.get('dataset'), speed, tuple(attacks))

@@ -6,6 +6,8 @@ import numpy as np
 from mmengine.dataset import BaseDataset, Compose
 from torch.utils.data import Dataset
 
+from mmpose_raf.attacks import (SampleAttack, build_attacks,
+                                insert_after_crop)
 from .client import Client
 from .resized_pipeline import retarget_pipeline
 from .seeding import seeded
@@ -52,8 +54,11 @@ class FederatedDataset(Dataset):
         self.indices = indices
         self.pipelines: List[List[Compose]] = [[
             Compose(
-                retarget_pipeline(dataset.pipeline.transforms, size,
-                                  sigma_mode, client.capture_size))
+                insert_after_crop(
+                    retarget_pipeline(dataset.pipeline.transforms, size,
+                                      sigma_mode, client.capture_size),
+                    build_attacks(client.attacks, SampleAttack,
+                                  f'client {client.name!r}.attack')))
             for size in client.input_sizes
         ] for client, dataset in zip(clients, datasets)]
 

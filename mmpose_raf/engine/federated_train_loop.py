@@ -1,6 +1,5 @@
 """Rounds of federated learning in the place of MMEngine's epochs."""
 
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Dict, Iterator, Optional, Sequence
 
@@ -12,8 +11,7 @@ from tqdm import tqdm
 
 from mmpose_raf.datasets.partitioners import describe_partition
 from mmpose_raf.datasets.schedule import Visit
-from mmpose_raf.errors import ConfigError
-from mmpose_raf.federation import (ClientState, FederationError, RoundReport,
+from mmpose_raf.federation import (ClientState, ClientUpdate, RoundReport,
                                    Server)
 from mmpose_raf.federation.state_math import clone_state, copy_state
 from .ema_models import EMAModels
@@ -22,9 +20,11 @@ from .federation_data import (build_federated_dataloader, build_schedule,
                               share_out)
 from .federation_settings import FederationSettings
 from .host_transfer import to_device
+from .hostile_clients import HostileClients
 from .local_trainer import LocalTrainer
 from .parallel_clients import (ParallelClients, assign_clients,
                                check_parallel_runner, stop_waiting)
+from .plugin_errors import plugin_errors
 from .proxy_loss import ProxyLoss
 from .resumed_federation import check_resumed_partition
 from .round_log import log_client, log_refusal, log_round
@@ -118,6 +118,7 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
             client_data(settings, self._shares, self.sampler),
             self._train_on,
             is_shared=not self.is_parallel)
+        self._hostile = HostileClients(settings, self.trainer.seed_of)
         self.personal = self.trainer.personal
         self.server = Server(
             clone_state(
@@ -138,6 +139,9 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
                                               self.personal.first)
         runner.logger.info('Federation:\n' + describe_partition(
             self._shares.datasets, settings.clients, self._shares.indices))
+        if self._hostile.names:
+            runner.logger.warning('Hostile clients, as the config asks for: '
+                                  + ', '.join(self._hostile.names))
         if self.personal.names:
             runner.logger.info(
                 f'{len(self.personal.names)} entries stay with their client; '
@@ -172,6 +176,8 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
                 bar.set_postfix_str(self.names[visit.client])
                 self._visit(visit, self._batches_of(visit, following, batches))
                 self._request(visit.successors)
+        for waiting in self._hostile.release():
+            self._hand_over(*waiting)
         if self._ranks:
             self._ranks.bring_together(self.server, round_.visits)
         report = self.server.close_round()
@@ -186,15 +192,23 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
 
     def _visit(self, visit: Visit, batches: Iterator[Any]):
         """Train a client and hand its update to the server."""
-        name, before = self.names[visit.client], self.states[visit.client]
+        name = self.names[visit.client]
         self._ema.start()
         update, state = self.trainer.train(self.server.in_flight[name],
-                                           before, batches)
+                                           self.states[visit.client], batches)
         if self.schedule.has_clock:
             update.metrics['arrival'] = visit.arrival
+        if not self._hostile.hold_back(visit, update, state):
+            self._hand_over(visit, update, state)
+
+    def _hand_over(self, visit: Visit, update: ClientUpdate,
+                   state: ClientState):
+        """Let the server have an update, and the client its new state."""
+        update = self._hostile.poison(
+            self.server.in_flight[update.client], update)
         refusal = self.server.receive(update)
         if refusal:
-            state = before.discard(state)
+            state = self.states[visit.client].discard(state)
             self._ema.refuse()
             log_refusal(self.runner, update.client, refusal)
         self.states[visit.client] = state
@@ -284,13 +298,3 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
             state.memory = to_device(state.memory, device)
             self.states[index] = state
         self.server.load_state_dict(to_device(federation['server'], device))
-
-
-@contextmanager
-def plugin_errors() -> Iterator[None]:
-    """Tell in one line what an aggregator cannot work with."""
-    try:
-        yield
-    except FederationError as error:
-        raise ConfigError(f'{KEY}.aggregator', str(error),
-                          'see its documentation') from error

@@ -9,6 +9,7 @@ from mmengine.dist import get_dist_info
 from mmengine.registry import DATASETS
 from torch.utils.data import DataLoader
 
+from mmpose_raf.attacks import SampleAttack, build_attacks
 from mmpose_raf.datasets.client import Client
 from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
 from mmpose_raf.datasets.distributions import (keypoint_distributions,
@@ -72,12 +73,25 @@ def share_out(dataset, settings: FederationSettings) -> Shares:
             raise ConfigError(DATASET_FIELD,
                               f'{type(own).__name__} has no pipeline',
                               "use MMPose's CombinedDataset")
+    for client, own in zip(clients, datasets):
+        _check_attacks(client, own.metainfo)
     proxy: List[List[SampleKey]] = []
     num_proxy = settings.build_aggregator().proxy_samples
     if num_proxy:
         indices, proxy = reserve_proxy(indices, clients, num_proxy,
                                        settings.seed)
     return Shares(datasets, indices, proxy)
+
+
+def _check_attacks(client: Client, metainfo: dict):
+    """Refuse attacks that make no sense on a client's dataset."""
+    field = f'{KEY}.clients: client {client.name!r}'
+    for attack in build_attacks(client.attacks, SampleAttack, field):
+        try:
+            attack.check(metainfo)
+        except ValueError as error:
+            raise ConfigError(f'{field}: {type(attack).__name__}', str(error),
+                              'use another attack') from error
 
 
 def fingerprint_of(shares: Shares, settings: FederationSettings) -> str:

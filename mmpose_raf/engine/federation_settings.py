@@ -5,6 +5,7 @@ from typing import Any, Dict, Optional, Tuple, Union
 
 from mmengine.config import Config
 
+from mmpose_raf.attacks import UpdateAttack, build_attacks
 from mmpose_raf.building import build
 from mmpose_raf.datasets.client import Client, parse_clients
 from mmpose_raf.datasets.participation import (Participation,
@@ -61,7 +62,9 @@ class FederationSettings:
             in each replaces the partition, and ``capture_size=(w, h)``
             simulates a smaller camera, see :class:`CapturedTopdownAffine`.
             Asynchronous aggregators need each client's
-            ``samples_per_second``.
+            ``samples_per_second``. ``attack=dict(type='SignFlip')``, or a
+            list of attacks, makes a client hostile, see
+            :mod:`mmpose_raf.attacks`.
         partitioner (dict): Config of what shares out the training dataset.
             Defaults to ``dict(type='RandomPartitioner')``.
         aggregator (dict): Config of the server's rule. Defaults to
@@ -201,7 +204,7 @@ class FederationSettings:
 
     def build_aggregator(self) -> Aggregator:
         """Build the server's rule, in its first state."""
-        return build(AGGREGATORS, self.aggregator, f'{KEY}.aggregator')
+        return _build_aggregator(self.aggregator, f'{KEY}.aggregator')
 
     def build_local_objective(self) -> Optional[LocalObjective]:
         """Build what is added to the clients' loss, in its first state."""
@@ -216,10 +219,12 @@ class FederationSettings:
             clients=[[
                 client.name, *map(list, client.input_sizes),
                 *(['captured at', list(client.capture_size)]
-                  if client.capture_size else [])
+                  if client.capture_size else []),
+                *(['attack', repr(list(client.attacks))]
+                  if client.attacks else [])
             ] for client in self.clients],
             partitioner=repr(sorted(self.partitioner.items())),
-            aggregator=type(self.build_aggregator()).__name__,
+            aggregator=_name_of(self.build_aggregator()),
             local_objective=self.local_objective
             and type(self.build_local_objective()).__name__,
             local_epochs=self.local_epochs,
@@ -239,11 +244,28 @@ def _merge(arguments: dict, overriding: dict) -> dict:
     return merged[KEY].to_dict()
 
 
+def _build_aggregator(config: Any, field: str) -> Aggregator:
+    """Build an aggregator, before it the one that it hands on to."""
+    if isinstance(config, dict) and 'then' in config:
+        then = config['then']
+        config = dict(
+            config, then=then and _build_aggregator(then, f'{field}.then'))
+    return build(AGGREGATORS, config, field)
+
+
+def _name_of(aggregator: Aggregator) -> str:
+    """What an aggregator is called, and the one that it hands on to."""
+    name = type(aggregator).__name__
+    then = getattr(aggregator, 'then', None)
+    return f'{name}, {_name_of(then)}' if then else name
+
+
 def _check_together(settings: FederationSettings):
     """Refuse parts of a federation that do not go together."""
     aggregator = settings.build_aggregator()
     objective = settings.build_local_objective()
     name = type(aggregator).__name__
+    _check_attacks(settings, aggregator)
     if not aggregator.is_asynchronous:
         present = settings.participation.num_participants
         if present < aggregator.min_clients:
@@ -264,3 +286,17 @@ def _check_together(settings: FederationSettings):
         raise ConfigError(f'{KEY}.clients',
                           'asynchronous clients need a speed',
                           'give each its samples_per_second')
+
+
+def _check_attacks(settings: FederationSettings, aggregator: Aggregator):
+    """Refuse attacks that cannot be carried out."""
+    for index, client in enumerate(settings.clients):
+        field = f'{KEY}.clients[{index}].attack'
+        for attack in build_attacks(client.attacks, UpdateAttack, field):
+            if attack.needs_others and (
+                    aggregator.is_asynchronous
+                    or settings.execution.parallel == 'clients'):
+                raise ConfigError(
+                    field, f'{type(attack).__name__} looks at the updates of '
+                    'the round', 'use it with synchronous clients that train '
+                    "one after the other (execution.parallel='batches')")

@@ -9,8 +9,8 @@ from .fedavgm import FedAvgM
 from .layerwise_divergence_aware import LayerwiseDivergenceAware
 from .learnable_weights import LearnableWeights
 from .loss_aware import LossAware
-from .robust import (CoordinateMedian, Krum, MultiKrum, NormClipping,
-                     TrimmedMean)
+from .norm_clipping import NormClipping
+from .robust import CoordinateMedian, Krum, MultiKrum, TrimmedMean
 from .staleness_aware import StalenessAware
 
 __all__ = [

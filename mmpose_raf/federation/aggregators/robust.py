@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from ..messages import ClientUpdate
-from ..state_math import (add_states, average_states, merge_states,
-                          displacements, squared_distances, state_norm)
-from ..arguments import check_count, check_positive
+from ..state_math import average_states, merge_states, squared_distances
+from ..arguments import check_count
 from ..errors import FederationError
 from .base import Aggregator
 
@@ -146,36 +145,3 @@ class Krum(MultiKrum):
 
     def __init__(self, num_broken: int = 1):
         super().__init__(num_broken, keep=1)
-
-
-class NormClipping(Aggregator):
-    """Mean of updates of bounded length (Sun et al., arXiv 1911.07963).
-
-    w_{t+1} = w_t + 1/N sum_i Delta_i min(1, C / ||Delta_i||) with Delta_i =
-    w_i - w_t over the parameters; buffers are averaged.
-
-    Args:
-        max_norm (float): Bound C of the L2 norm of an update, > 0.
-    """
-
-    def __init__(self, max_norm: float):
-        check_positive(max_norm, 'max_norm')
-        self.max_norm = max_norm
-
-    def aggregate(self, global_state: Dict[str, Tensor],
-                  updates: Sequence[ClientUpdate]) -> Dict[str, Tensor]:
-        """Average the clipped updates, see :class:`Aggregator`."""
-        states = [update.state for update in updates]
-        ways = displacements(states, global_state, updates[0].parameter_names)
-        shares = [
-            min(1., self.max_norm / max(state_norm(way), 1e-12)) / len(ways)
-            for way in ways
-        ]
-        result = average_states(states, [1 / len(states)] * len(states))
-        stepped = global_state
-        for way, share in zip(ways, shares):
-            stepped = add_states(stepped, way, share)
-        return {
-            key: stepped[key] if key in ways[0] else result[key]
-            for key in global_state
-        }

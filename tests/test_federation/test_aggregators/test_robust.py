@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from mmpose_raf.federation import (ClientUpdate, CoordinateMedian, FedAvg,
-                                   Krum, MultiKrum, NormClipping, TrimmedMean)
+from mmpose_raf.federation import (ClientUpdate, CoordinateMedian,
+                                   DiscrepancyAware, FedAdam, FedAvg, Krum,
+                                   LearnableWeights, MultiKrum, NormClipping,
+                                   StalenessAware, TrimmedMean)
 
 
 def updates_of(*rows):
@@ -98,6 +100,50 @@ def test_norm_clipping(bound):
                                rtol=1e-5)
 
 
+@pytest.mark.parametrize('bound', [.5, 'median'])
+def test_norm_clipping_before_another_rule(bound):
+    """What is handed on are the clipped updates, all else as it was."""
+    rows = random_rows(5)
+    start, = updates_of([1., 2., 3., 4.])
+    state = NormClipping(bound, then=TrimmedMean(1)).aggregate(
+        start.state, updates_of(*rows))
+    moves = np.array(rows) - [1, 2, 3, 4]
+    norms = np.linalg.norm(moves, axis=1)
+    length = np.median(norms) if bound == 'median' else bound
+    clipped = moves * np.minimum(1, length / norms)[:, None]
+    expected = [1, 2, 3, 4] + np.sort(clipped, 0)[1:-1].mean(0)
+    np.testing.assert_allclose(weights(state), expected, rtol=1e-5)
+    assert state['count'].item() == 4
+
+
+def test_norm_clipping_to_the_median():
+    rows = random_rows(4)
+    start, = updates_of([0., 0., 0., 0.])
+    state = NormClipping('median').aggregate(start.state, updates_of(*rows))
+    norms = np.linalg.norm(rows, axis=1)
+    clipped = np.array(rows) * np.minimum(1, np.median(norms) /
+                                          norms)[:, None]
+    np.testing.assert_allclose(weights(state), clipped.mean(0), rtol=1e-5)
+
+
+def test_norm_clipping_asks_for_what_the_next_rule_needs():
+    clipping = NormClipping(1., then=Krum(2))
+    assert clipping.min_clients == 7
+    guided = NormClipping(1., then=LearnableWeights(proxy_samples=3))
+    assert guided.proxy_samples == 3
+    guided.proxy_loss = torch.sum
+    assert guided.then.proxy_loss is guided.proxy_loss is torch.sum
+    disco = NormClipping(1., then=DiscrepancyAware('keypoint'))
+    assert disco.distribution == 'keypoint'
+    adam = NormClipping(1., then=FedAdam())
+    start, = updates_of([0., 0., 0., 0.])
+    adam.aggregate(start.state, updates_of(*random_rows(3)))
+    other = NormClipping(1., then=FedAdam())
+    other.load_state_dict(adam.state_dict())
+    assert other.then.moments is adam.then.moments
+    assert NormClipping(1., then=StalenessAware()).is_asynchronous
+
+
 def test_order_of_the_clients_does_not_matter():
     rows = random_rows(5)
     for aggregator in (CoordinateMedian(), TrimmedMean(), Krum(),
@@ -113,7 +159,13 @@ ATTACKS = dict(
     flipped=lambda start, honest: start - 5 * (honest - start),
     random=lambda start, honest: torch.randn(
         3, generator=torch.Generator().manual_seed(0)) * 20)
-ROBUST = [CoordinateMedian(), TrimmedMean(2), Krum(2), MultiKrum(2, 3)]
+ROBUST = [
+    CoordinateMedian(),
+    TrimmedMean(2),
+    Krum(2),
+    MultiKrum(2, 3),
+    NormClipping('median', then=TrimmedMean(2))
+]
 
 
 @pytest.mark.parametrize('attack', ATTACKS)
@@ -155,7 +207,9 @@ def test_too_few_clients(aggregator, count, message):
 
 @pytest.mark.parametrize('make', [
     lambda: TrimmedMean(0), lambda: TrimmedMean(1.5), lambda: Krum(0),
-    lambda: MultiKrum(1, 0), lambda: NormClipping(0)
+    lambda: MultiKrum(1, 0), lambda: NormClipping(0),
+    lambda: NormClipping('mean'), lambda: NormClipping(1., then='Krum'),
+    lambda: NormClipping('median', then=StalenessAware())
 ])
 def test_wrong_arguments(make):
     with pytest.raises(ValueError, match='must be'):

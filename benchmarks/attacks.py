@@ -1,0 +1,217 @@
+"""What one hostile client of five costs, and which aggregator bears it.
+
+Five honest clients (two of 64x48, three of 48x32, 60 rendered persons each)
+train with FedAvg. From that model on, for each attack and aggregator, one of
+the small ones is hostile for some rounds. Printed are PCK of the global model
+over both sizes, PCK with the backdoor's patch in every image, how often the
+patch moves the nose, and the seconds taken.
+
+    python benchmarks/attacks.py [--attacks none 'sign flip x10' ...]
+        [--defences FedAvg ...] [--seed 0]
+"""
+
+import argparse
+import copy
+import tempfile
+import time
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, init_default_scope
+from mmengine.runner import Runner
+
+import mmpose_raf  # noqa: F401  registers everything
+from mmpose.evaluation.metrics import PCKAccuracy  # isort: skip
+
+from mmpose_raf.evaluation import BackdoorSuccess
+
+ROOT = Path(__file__).parents[1]
+BACKDOOR = dict(joint=0, shift=(0.25, 0.))
+ATTACKS: Dict[str, List[dict]] = {
+    'none': [],
+    'swapped labels': [dict(type='SwapKeypoints')],
+    'moved labels': [dict(type='MoveKeypoints', shift=(0.15, 0.15))],
+    'backdoor': [dict(type='BackdoorPatch', **BACKDOOR)],
+    'backdoor x5': [
+        dict(type='BackdoorPatch', **BACKDOOR),
+        dict(type='ScaleUpdate', scale=5.)
+    ],
+    'sign flip x10': [dict(type='SignFlip', scale=10.)],
+    'random x10': [dict(type='RandomUpdate', scale=10.)],
+    'a little is enough': [dict(type='ALittleIsEnough', z=1.5)],
+}
+TRIMMED = dict(type='TrimmedMean')
+DEFENCES: Dict[str, dict] = {
+    'FedAvg': dict(type='FedAvg'),
+    'NormClipping': dict(type='NormClipping', max_norm='median'),
+    'CoordinateMedian': dict(type='CoordinateMedian'),
+    'TrimmedMean': TRIMMED,
+    'clipped TrimmedMean': dict(
+        type='NormClipping', max_norm='median', then=TRIMMED),
+    'MultiKrum': dict(type='MultiKrum', keep=3),
+}
+HIGH, LOW = (48, 64), (32, 48)
+
+
+def config_of(attack: str, defence: str, rounds: int, seed: int, folder: str,
+              load_from: Optional[str]) -> Config:
+    """The config of one training."""
+    cfg = Config.fromfile(ROOT / 'configs/raf_demo.py')
+    clients = [
+        dict(name=f'{name}{i}', input_size=size)
+        for name, size, count in (('high', HIGH, 2), ('low', LOW, 3))
+        for i in range(count)
+    ]
+    clients[-1]['attack'] = ATTACKS[attack]
+    cfg.federation = dict(
+        clients=clients, aggregator=DEFENCES[defence], keep_updates=False)
+    cfg.merge_from_dict({
+        'model.ladder': [HIGH, LOW],
+        'model.backbone.img_size': HIGH[::-1],
+        'model.head.decoder.input_size': HIGH,
+        'model.head.decoder.heatmap_size': (12, 16),
+        'model.head.decoder.sigma': 1.,
+        'train_dataloader.num_workers': 0,
+        'train_dataloader.persistent_workers': False,
+        'train_dataloader.dataset.num_samples': 300,
+        'train_dataloader.dataset.image_size': (120, 160),
+        'randomness.seed': seed,
+        'train_cfg.max_epochs': rounds,
+        'log_level': 'ERROR',
+    })
+    cfg.load_from = load_from
+    for split in ('val', 'test'):
+        for part in ('cfg', 'dataloader', 'evaluator'):
+            cfg[f'{split}_{part}'] = None
+    cfg.custom_hooks = [dict(type='FederatedHook')]
+    cfg.default_hooks.checkpoint = None
+    # In the flipped image the patch would be elsewhere.
+    cfg.model.test_cfg = dict(flip_test=False)
+    cfg.work_dir, cfg.experiment_name = folder, Path(folder).name
+    cfg.visualizer.name = Path(folder).name
+    return cfg
+
+
+class Judge:
+    """Measures models on people that nobody has trained on.
+
+    Args:
+        num_samples (int): How many. Defaults to 100.
+    """
+
+    def __init__(self, num_samples: int = 100):
+        dataset = Config.fromfile(
+            ROOT / 'configs/raf_demo.py').test_dataloader.dataset
+        dataset.update(
+            num_samples=num_samples, image_size=(120, 160), test_mode=True)
+        patch = dict(type='BackdoorPatch', share=1., **BACKDOOR)
+        self.batches = {
+            is_patched: [
+                batch for size in (HIGH, LOW)
+                for batch in _batches(dataset, size, [patch] * is_patched)
+            ]
+            for is_patched in (False, True)
+        }
+        self.metainfo = DATASETS.build(dataset).metainfo
+
+    def measure(self, model: torch.nn.Module) -> Dict[str, float]:
+        """PCK in percent, without and with the patch, and its success."""
+        clean = self._evaluate(model, False)
+        patched = self._evaluate(model, True)
+        return dict(
+            pck=100 * clean['PCK'],
+            patched=100 * patched['PCK'],
+            success=100 * patched['backdoor_success'])
+
+    @torch.no_grad()
+    def _evaluate(self, model: torch.nn.Module,
+                  is_patched: bool) -> Dict[str, float]:
+        metrics = [PCKAccuracy(thr=0.1), BackdoorSuccess(**BACKDOOR)]
+        model.eval()
+        for batch in self.batches[is_patched]:
+            samples = [
+                sample.to_dict()
+                for sample in model.test_step(copy.deepcopy(batch))
+            ]
+            for metric in metrics:
+                metric.process(batch, samples)
+        results: Dict[str, float] = {}
+        for metric in metrics:
+            metric.dataset_meta = self.metainfo
+            results.update(metric.compute_metrics(metric.results))
+        return results
+
+
+def _batches(dataset: dict, size: Tuple[int, int],
+             attacks: List[dict]) -> List[dict]:
+    """Batches of 50 samples of one size, poisoned or not."""
+    built = DATASETS.build(
+        dict(
+            dataset,
+            pipeline=[
+                dict(type='LoadImage'),
+                dict(type='GetBBoxCenterScale'),
+                dict(type='TopdownAffine', input_size=size, use_udp=True),
+                *attacks,
+                dict(type='PackPoseInputs')
+            ]))
+    return [
+        pseudo_collate([built[i] for i in range(first, first + 50)])
+        for first in range(0, len(built), 50)
+    ]
+
+
+def train(attack: str, defence: str, rounds: int, seed: int,
+          load_from: Optional[str] = None) -> torch.nn.Module:
+    """Train, from scratch or from a checkpoint on; return the model."""
+    with tempfile.TemporaryDirectory() as folder:
+        runner = Runner.from_cfg(
+            config_of(attack, defence, rounds, seed, folder, load_from))
+        return runner.train()
+
+
+def main():
+    """Train all and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--honest-rounds', type=int, default=8)
+    parser.add_argument('--rounds', type=int, default=4)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--attacks', nargs='+', choices=ATTACKS, default=list(ATTACKS))
+    parser.add_argument(
+        '--defences', nargs='+', choices=DEFENCES, default=list(DEFENCES))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    init_default_scope('mmpose')
+    judge = Judge()
+
+    def report(attack: str, defence: str, model: torch.nn.Module):
+        values = ' | '.join(f'{value:.1f}'
+                            for value in judge.measure(model).values())
+        seconds = time.perf_counter() - start
+        print(f'| {attack} | {defence} | {values} | {seconds:.0f} |',
+              flush=True)
+
+    print('| attack | aggregator | PCK | with patch | success | s |\n'
+          '|---|---|---:|---:|---:|---:|')
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        model = train('none', 'FedAvg', arguments.honest_rounds,
+                      arguments.seed)
+        report('before', 'FedAvg', model)
+        before = f'{folder}/before.pth'
+        torch.save(dict(state_dict=model.state_dict()), before)
+        for attack in arguments.attacks:
+            for defence in arguments.defences:
+                start = time.perf_counter()
+                report(
+                    attack, defence,
+                    train(attack, defence, arguments.rounds,
+                          arguments.seed, before))
+
+
+if __name__ == '__main__':
+    main()
