@@ -23,17 +23,29 @@ vit64 = {
     False
 }
 # No augmentation but flips: the runs are short.
-flips = [
+_flips = [
     dict(type='CachedLoadImage'),
     dict(type='GetBBoxCenterScale'),
     dict(type='RandomFlip', direction='horizontal', prob=0.5),
     dict(type='TopdownAffine', input_size=(96, 128), use_udp=True),
     dict(type='PackPoseInputs', pack_transformed=True)
 ]
+# 400 persons a client from scratch, 24 rounds.
+scratch = {
+    'train_dataloader.dataset.pipeline': _flips,
+    'federation.partitioner.samples_per_client': 400,
+    'train_cfg.max_epochs': 24,
+    'train_cfg.val_interval': 24
+}
+# LSP's validation persons: what settings are chosen by.
+validation = {
+    'test_dataloader.dataset.ann_file': 'annotations/train.json',
+    'test_dataloader.dataset.indices': list(range(4000, 4500))
+}
 # From pre-training on rendered people (people_pretraining.py): 300 persons a
 # client, 12 rounds.
 finetuning = {
-    'train_dataloader.dataset.pipeline': flips,
+    'train_dataloader.dataset.pipeline': _flips,
     'federation.partitioner.samples_per_client': 300,
     'train_cfg.max_epochs': 12,
     'train_cfg.val_interval': 12,
