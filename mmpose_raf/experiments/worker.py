@@ -44,6 +44,8 @@ def run(config: str, work_dir: str, told: Hook):
     cfg = Config.fromfile(config)
     cfg.work_dir = work_dir
     cfg.resume = find_latest_checkpoint(work_dir) is not None
+    if cfg.resume:  # MMEngine would resume what load_from names
+        cfg.load_from = None
     check_run(cfg)
     runner = Runner.from_cfg(cfg)
     runner.register_hook(told, priority='LOWEST')

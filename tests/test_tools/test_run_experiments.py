@@ -111,8 +111,16 @@ def test_a_failure_leaves_the_others_alone(written, tmp_path):
 
 @pytest.mark.slow
 def test_what_was_interrupted_continues(written, tmp_path):
-    """An experiment whose training is done, but not its test."""
+    """An experiment whose training is done, but not its test.
+
+    It goes on with its own checkpoint, not with the one it started from.
+    """
     out = tmp_path / 'out'
+    assert run_tool(written, '--work-dir', out, '--only',
+                    'fedavg*').returncode == 0
+    start = out / 'fedavg-seed0/epoch_1.pth'
+    written.write_text(
+        SET.replace("raf={", f"raf={{'load_from': '{start}', "))
     options = (written, '--work-dir', out, '--only', 'raf*')
     assert run_tool(*options).returncode == 0
     result = out / 'raf-seed0/drift.json'
