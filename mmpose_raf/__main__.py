@@ -41,8 +41,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
                 f'mmpose_raf.commands.{name.replace("-", "_")}')
             command_parser.description = command.__doc__
             command.add_arguments(command_parser)
+            command_parser.add_argument(
+                '--traceback',
+                action='store_true',
+                help='show where an error comes from')
     args = parser.parse_args(arguments)
-    return exit_code(command.main, args)
+    return exit_code(command.main, args, shows_traceback=args.traceback)
 
 
 if __name__ == '__main__':

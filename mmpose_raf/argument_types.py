@@ -4,12 +4,17 @@ import inspect
 import types
 import typing
 from collections import abc
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Set, Tuple
 
-import mmengine.registry
-from mmengine.registry import Registry
+from mmengine.registry import (DATASETS, METRICS, MODELS, OPTIMIZERS,
+                               TRANSFORMS, VISBACKENDS, Registry)
 from mmpose.registry import KEYPOINT_CODECS
 
+# Of parts that stand in the config of another one.
+_NESTED = (MODELS, KEYPOINT_CODECS, TRANSFORMS, DATASETS, METRICS, OPTIMIZERS,
+           VISBACKENDS)
+_VARIABLE = (inspect.Parameter.VAR_KEYWORD,
+             inspect.Parameter.VAR_POSITIONAL)
 _UNIONS = (typing.Union, types.UnionType)
 _LIST = (list, tuple)
 # Values that an annotation can speak of, and what each annotation takes.
@@ -25,7 +30,12 @@ _TAKEN = {
     tuple: _LIST,
     abc.Sequence: _LIST,
 }
-_ALSO_TAKEN = {float: (bool, ), int: (float, bool), bool: (int, )}
+_ALSO_TAKEN = {
+    float: (bool, ),
+    int: (float, bool),
+    bool: (int, ),
+    dict: (list, tuple)
+}
 _NAMES = {
     float: 'a number',
     int: 'an integer',
@@ -36,6 +46,20 @@ _NAMES = {
 }
 
 Wrong = Tuple[str, str, str]
+
+
+class Signature(NamedTuple):
+    """What a constructor takes, those of its base classes included.
+
+    Args:
+        hints (dict[str, Any]): Annotations of the arguments it names.
+        needed (set[str]): Those without a default.
+        is_closed (bool): Whether it takes no others.
+    """
+
+    hints: Dict[str, Any]
+    needed: Set[str]
+    is_closed: bool
 
 
 def find_wrong_type(registry: Registry, config: dict,
@@ -57,8 +81,8 @@ def find_wrong_type(registry: Registry, config: dict,
         tuple[str, str, str] | None: Field, problem and fix for a
         :class:`~mmpose_raf.errors.ConfigError`; None if all can be right.
     """
-    built = _class_of(registry, config)
-    hints = _hints_of(built) if built is not None else {}
+    built = class_of(registry, config)
+    hints = signature_of(built).hints if built is not None else {}
     is_own = getattr(built, '__module__', '').startswith('mmpose_raf.')
     for name, value in config.items():
         place = f'{field}.{name}'
@@ -82,49 +106,59 @@ def _find_in(registry: Registry, value: Any, place: str) -> Optional[Wrong]:
     return None
 
 
-def _class_of(registry: Registry, config: dict) -> Any:
-    """What a config builds, if its type says so beyond doubt."""
+def class_of(registry: Registry, config: dict) -> Any:
+    """What a config builds; None if its type does not say so beyond doubt."""
     kind = config.get('type')
     if not isinstance(kind, str):
         return kind if callable(kind) else None
-    found = registry.get(kind)
+    found = look_up(registry, kind)
     if found is not None:
         return found
     candidates = {
-        other.get(kind)
-        for other in (*vars(mmengine.registry).values(), KEYPOINT_CODECS)
-        if isinstance(other, Registry)
+        look_up(other, kind)
+        for other in _NESTED
     } - {None}
     return candidates.pop() if len(candidates) == 1 else None
 
 
-def _hints_of(built: Any) -> Dict[str, Any]:
-    """Annotations of the arguments that a constructor names.
+def look_up(registry: Registry, kind: str) -> Any:
+    """What a name stands for in the current scope; None if for nothing."""
+    with registry.switch_scope_and_registry(None) as current:
+        return current.get(kind)
 
-    Further ones, of base classes, are asked for too where it passes them on.
+
+def signature_of(built: Any) -> Signature:
+    """What a class or function takes.
+
+    Base classes are asked, too, where it passes on what it does not name.
     """
-    classes = built.__mro__ if inspect.isclass(built) else ()
+    functions = [built]
+    if inspect.isclass(built):
+        functions = [
+            vars(cls)['__init__'] for cls in built.__mro__[:-1]
+            if inspect.isfunction(vars(cls).get('__init__'))
+        ]
     hints: Dict[str, Any] = {}
-    for function in [cls.__dict__.get('__init__')
-                     for cls in classes] or [built]:
-        if function is None or not inspect.isfunction(function):
-            continue
+    needed: Set[str] = set()
+    for function in functions:
         try:
             own = typing.get_type_hints(function)
             parameters = inspect.signature(function).parameters
-        except (NameError, TypeError):  # of names that are not there
-            return hints
-        for name, parameter in parameters.items():
-            if parameter.kind not in (parameter.VAR_KEYWORD,
-                                      parameter.VAR_POSITIONAL):
-                hint = own.get(name, Any)
-                if parameter.default is None:
-                    hint = Optional[hint]
-                hints.setdefault(name, hint)
-        if not any(parameter.kind == parameter.VAR_KEYWORD
-                   for parameter in parameters.values()):
-            break
-    return hints
+        except (NameError, TypeError, ValueError):  # it does not say
+            return Signature(hints, set(), False)
+        kinds = {parameter.kind for parameter in parameters.values()}
+        for name, parameter in list(parameters.items())[function is not built:]:
+            if parameter.kind in _VARIABLE or name in hints:
+                continue
+            hint = own.get(name, Any)
+            hints[name] = Optional[
+                hint] if parameter.default is None else hint
+            if parameter.default is parameter.empty:
+                needed.add(name)
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            return Signature(hints, needed, True)
+    # Either nothing takes arguments, or the last one takes any.
+    return Signature(hints, needed if not functions else set(), not functions)
 
 
 def _fits(value: Any, hint: Any, strict: bool) -> bool:

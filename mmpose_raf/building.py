@@ -1,12 +1,14 @@
 """Parts that are built from a config, and what they say about it."""
 
+import contextlib
 import re
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Callable, Iterator, Optional, Tuple
 
 from mmengine.registry import Registry
 from mmengine.registry.build_functions import build_from_cfg
 
-from mmpose_raf.argument_types import find_wrong_type
+from mmpose_raf.argument_types import (class_of, find_wrong_type, look_up,
+                                       signature_of)
 from mmpose_raf.errors import ConfigError, describe_error
 
 # What constructors raise over their arguments, torch's with RuntimeError.
@@ -37,20 +39,65 @@ def build(registry: Registry, config: dict, field: str, **arguments) -> Any:
     wrong = find_wrong_type(registry, config, field)
     if wrong is not None:
         raise ConfigError(*wrong)
-    try:
+    with explaining(config, field):
         return registry.build(config, default_args=arguments or None)
+
+
+@contextlib.contextmanager
+def explaining(config: Any, field: str) -> Iterator[None]:
+    """Tell what is said over a config while it is built in here.
+
+    Args:
+        config (dict): What is built, maybe in parts.
+        field (str): Where it stands.
+
+    Raises:
+        ConfigError: In the place of what constructors raise; see
+            :func:`build`.
+    """
+    try:
+        yield
     except ConfigError:
         raise
     except _COMPLAINTS as error:
-        culprit = _find_culprit(error, config)
-        place = field + _path_of(culprit, config)
-        raise _explain(error, culprit, place) from error
+        culprit, path = _find_culprit(error, config)
+        raise _explain(error, culprit, field + path) from error
+
+
+def check_signature(registry: Registry, config: Any, field: str, *given: str):
+    """Check the arguments of a part that cannot be built yet.
+
+    Args:
+        registry (Registry): Where its type is looked up first.
+        config (dict): Its config.
+        field (str): Where it stands.
+        *given (str): Arguments that whoever builds it adds.
+
+    Raises:
+        ConfigError: If its type is unknown, or an argument is unknown,
+            missing or of a wrong type.
+    """
+    _check_type(registry, config, field)
+    signature = signature_of(class_of(registry, config))
+    name = config['type']
+    for argument in config:
+        if signature.is_closed and argument not in (*signature.hints, 'type',
+                                                    '_scope_'):
+            raise ConfigError(f'{field}.{argument}',
+                              f'{name} has no such argument', _SEE)
+    missing = signature.needed - {*config, *given}
+    if missing:
+        raise ConfigError(field, f'{name} needs {", ".join(sorted(missing))}',
+                          'add it')
+    wrong = find_wrong_type(registry, config, field)
+    if wrong is not None:
+        raise ConfigError(*wrong)
 
 
 def _check_type(registry: Registry, config: Any, field: str):
     kind = config.get('type') if isinstance(config, dict) else None
     if isinstance(kind, str):
-        kind = registry.get(kind)
+        kind = look_up(registry, kind)
     if not callable(kind):
         known = sorted(registry.module_dict)
         raise ConfigError(
@@ -64,33 +111,52 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f'{text[:77]}...'
 
 
-def _find_culprit(error: BaseException, config: dict) -> Any:
+def _find_culprit(error: BaseException, config: Any) -> Tuple[Any, str]:
     """What stands in the config for the innermost part that was being built.
 
     Args:
         error (Exception): What was raised on the way.
         config (dict): That of the outermost part.
+
+    Returns:
+        tuple[Any, str]: The part, and its path in the config.
     """
-    culprit = config
+    found = config, ''
     step = error.__traceback__
     while step is not None:
         if step.tb_frame.f_code is build_from_cfg.__code__:
             built = step.tb_frame.f_locals['cfg']
-            if _path_of(built, config) is not None:
-                culprit = built
+            path = _path_of(built, config, _is_equal)
+            if path is None:
+                path = _path_of(built, config, _is_more)
+            if path is not None:
+                found = built, path
         step = step.tb_next
-    return culprit
+    return found
 
 
-def _path_of(part: Any, config: Any) -> Optional[str]:
-    """Where a part stands in a config, e.g. ``.head.loss``."""
-    if part is config or part == config:
+def _path_of(built: Any, config: Any,
+             is_same: Callable[[Any, Any], bool]) -> Optional[str]:
+    """Where what was built stands in a config, e.g. ``.head.loss``."""
+    if is_same(built, config):
         return ''
     for step, value in _steps(config):
-        path = _path_of(part, value)
+        path = _path_of(built, value, is_same)
         if path is not None:
             return step + path
     return None
+
+
+def _is_equal(built: Any, config: Any) -> bool:
+    return type(built) is type(config) and built == config
+
+
+def _is_more(built: Any, config: Any) -> bool:
+    """Whether arguments were added to a config before it was built."""
+    return isinstance(config, dict) and isinstance(
+        built, dict) and 'type' in config and all(
+            name in built and built[name] == value
+            for name, value in config.items())
 
 
 def _steps(config: Any) -> Iterator[Tuple[str, Any]]:

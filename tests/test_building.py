@@ -7,7 +7,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import Registry
 from torch import nn
 
-from mmpose_raf.building import build
+from mmpose_raf.building import build, check_signature, explaining
 from mmpose_raf.errors import ConfigError
 
 PARTS = Registry('part')
@@ -68,7 +68,7 @@ def test_whole():
 
 
 @pytest.mark.parametrize('config, field, fragment', [
-    (None, 'part', 'one of the types Foreign, Leaf, Own'),
+    (None, 'part', 'Foreign, Leaf, Own'),
     (3, 'part', 'got 3'),
     ('Leaf', 'part', "got 'Leaf'"),
     ({}, 'part', 'Leaf'),
@@ -224,3 +224,45 @@ def test_types_of_a_base_class():
     assert refusal(dict(type='WideTree', leaf=leaf(),
                         depth='a')).field == 'part.depth'
     build(PARTS, dict(type='WideTree', leaf=leaf(), width=2, depth=2), 'part')
+
+
+# -- Signatures --------------------------------------------------------------
+
+
+@PARTS.register_module()
+class Bag:
+    """Takes anything."""
+
+    def __init__(self, size: int, **kwargs):
+        pass
+
+
+@pytest.mark.parametrize('config, field', [
+    (dict(type='Tre'), 'part'),
+    (dict(type='Tree'), 'part'),
+    (tree(x=1), 'part.x'),
+    (tree(width='a'), 'part.width'),
+    (tree(leaf=dict(type='Leaf', size='a')), 'part.leaf.size'),
+    (dict(type='WideTree', leaf=1, x=1), 'part.x'),
+    (dict(type='WideTree', leaf=1, depth='a'), 'part.depth'),
+    (dict(type='Bag', size='a'), 'part.size'),
+])
+def test_signature(config, field):
+    with pytest.raises(ConfigError) as error:
+        check_signature(PARTS, config, 'part')
+    assert error.value.field == field
+
+
+def test_right_signatures():
+    check_signature(PARTS, dict(type='Tree'), 'part', 'leaf')
+    check_signature(PARTS, dict(type='WideTree', leaf=1, width=2), 'part')
+    check_signature(PARTS, dict(type='Bag', size=1, more=2), 'part')
+
+
+def test_arguments_that_are_added_on_the_way():
+    """An optimizer's config gets its parameters."""
+    config = tree(leaf=leaf(size=0))
+    with pytest.raises(ConfigError) as error, \
+            explaining(dict(wrapper=config), 'field'):
+        PARTS.build(config, default_args=dict(width=3.))
+    assert error.value.field == 'field.wrapper.leaf.size'

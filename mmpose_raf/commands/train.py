@@ -1,9 +1,9 @@
 """Train a pose estimator federatedly.
 
 The options are those of MMPose's train.py, without the ones that show
-pictures. The config is checked first: what cannot work is told in one line,
-with exit code 2. A run that is already in the work dir is never overwritten,
-nor is one that is just training there. Configs that come with the package are
+pictures. Config and annotations are checked first: what cannot work is told in
+one line, with exit code 2. A run that is already in the work dir is never
+overwritten, nor is one that is just training there. Configs that come with the package are
 named mmpose_raf::raf_demo.py and so on.
 Under torchrun with --launcher pytorch there may be more processes than GPUs.
 """
@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from mmpose_raf.config_file import merge_options, read_config
 from mmpose_raf.engine.preflight import check_run
 from mmpose_raf.engine.process_group import process_group
+from mmpose_raf.engine.run_end import telling_how_to_go_on
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.work_dir_lock import lock_work_dir
 from mmpose_raf_compat.own_configs import find_own_config
@@ -51,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser):
         default={},
         metavar='KEY=VALUE',
         help='fields of the config to change, e.g. train_cfg.max_epochs=2')
+    parser.add_argument('--check-images',
+                        action='store_true',
+                        help='decode all images before training')
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -68,8 +72,9 @@ def main(args: argparse.Namespace):
     """Check and train."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = load_config(args)
-    check_run(cfg)
-    with process_group(cfg), lock_work_dir(cfg.work_dir):
+    check_run(cfg, opens_images=args.check_images)
+    with process_group(cfg), lock_work_dir(
+            cfg.work_dir), telling_how_to_go_on(cfg.work_dir):
         Runner.from_cfg(cfg).train()
 
 

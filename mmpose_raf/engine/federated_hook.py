@@ -8,7 +8,8 @@ from .federated_train_loop import FederatedTrainLoop
 from .federation_settings import FederationSettings
 from .settings_checks import KEY
 from .personal_layers import publish_personal
-from .resumed_federation import check_resumed_settings
+from .resumed_federation import (check_resumed_run,
+                                 check_resumed_settings)
 
 
 @HOOKS.register_module()
@@ -62,6 +63,7 @@ class FederatedHook(Hook):
         loop = runner._train_loop
         if runner._resume and isinstance(loop, FederatedTrainLoop):
             check_resumed_settings(federation, loop.settings)
+            check_resumed_run(federation, runner.cfg)
             loop.resumed = federation
         elif federation is not None:
             publish_personal(runner.message_hub, federation)

@@ -26,7 +26,7 @@ from .parallel_clients import (ParallelClients, assign_clients,
                                check_parallel_runner, stop_waiting)
 from .plugin_errors import plugin_errors
 from .proxy_loss import ProxyLoss
-from .resumed_federation import check_resumed_partition
+from .resumed_federation import check_resumed_partition, describe_run
 from .round_log import log_client, log_refusal, log_round
 from .runner_checks import check_input_sizes, check_runner
 from .settings_checks import KEY
@@ -279,6 +279,7 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
                 state['optimizer'] = {}
         return dict(
             identity=self.settings.identity(),
+            run=describe_run(self.runner.cfg),
             fingerprint=self.fingerprint,
             has_moments=with_moments,
             clients=to_device(clients, 'cpu'),

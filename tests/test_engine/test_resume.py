@@ -299,7 +299,7 @@ assert not {'mmengine', 'mmpose_raf'} & set(sys.modules)
         check=True,
         text=True)
     assert output.stdout.strip() == str(
-        ['clients', 'fingerprint', 'has_moments', 'identity', 'server'])
+        ['clients', 'fingerprint', 'has_moments', 'identity', 'run', 'server'])
 
 
 def test_what_the_federation_saves(plain):

@@ -1,5 +1,7 @@
 """The command line: what it refuses, and how."""
 
+import errno
+import json
 import os
 import subprocess
 import sys
@@ -119,6 +121,49 @@ ERRORS = {
      '2000 samples'),
     'annotations of a metric': ("val_evaluator['ann_file'] = 'm.json'",
                                 'val_evaluator.ann_file', 'm.json'),
+    # What MMEngine would find late, or trip over.
+    'no round': ("train_cfg['max_epochs'] = 0", 'train_cfg.max_epochs', '0'),
+    'number of rounds': ("train_cfg['max_epochs'] = '3'",
+                         'train_cfg.max_epochs', "'3'"),
+    'interval': ("train_cfg['val_interval'] = 0", 'train_cfg.val_interval',
+                 '0'),
+    'empty batches': ("train_dataloader['batch_size'] = 0",
+                      'train_dataloader.batch_size', '0'),
+    'workers': ("val_dataloader['num_workers'] = -1",
+                'val_dataloader.num_workers', '-1'),
+    'sections': ("optim_wrapper = 'x'", 'optim_wrapper', "'x'"),
+    'hooks': ("custom_hooks = 'x'", 'custom_hooks', "'x'"),
+    'data': ("val_dataloader['dataset'] = 5", 'val_dataloader.dataset', '5'),
+    'folder': ('work_dir = 5', 'work_dir', '5'),
+    'first weights': ("load_from = 'w.pth'", 'load_from', 'w.pth'),
+    'NaN': ("optim_wrapper['optimizer']['betas'] = (.9, float('nan'))",
+            'optim_wrapper.optimizer.betas[1]', 'nan'),
+    # Of parts in parts.
+    'backbone': ("model['backbone']['depth'] = 3", 'model.backbone.depth',
+                 'no such argument'),
+    'type of head': ("model['head']['type'] = 'Head'", 'model.head.type',
+                     'Head'),
+    'value of head': ("model['head']['in_channels'] = 'x'",
+                      'model.head.in_channels', "'x'"),
+    'keypoints of head': ("model['head']['out_channels'] = 5",
+                          'model.head.out_channels', '17'),
+    'distillation': ("model['distill'] = dict(type='X')",
+                     'model.distill.type', 'X'),
+    'dataset': ("train_data['ann'] = 'a.json'", 'train_dataloader.dataset.ann',
+                'no such argument'),
+    'validation': ("val_data['pipeline'] = [dict(type='Load')]",
+                   'val_dataloader.dataset.pipeline[0]', 'Load'),
+    'optimizer': ("optim_wrapper['optimizer']['type'] = 'Adamm'",
+                  'optim_wrapper.optimizer', 'Adamm'),
+    'rate': ("optim_wrapper['optimizer']['lr'] = -1",
+             'optim_wrapper.optimizer', 'learning rate'),
+    'schedule': ("param_scheduler[0]['start'] = 0", 'param_scheduler[0].start',
+                 'no such argument'),
+    'metric': ("val_evaluator['type'] = 'Coco'", 'val_evaluator', 'Coco'),
+    'argument of a metric': ("val_evaluator['mode'] = 3", 'val_evaluator.mode',
+                             'no such argument'),
+    'argument of a hook': ("default_hooks['logger']['every'] = 3",
+                           'default_hooks.logger.every', 'no such argument'),
     # Mistakes in the file itself.
     'syntax': ('model = dict(', 'config', 'SyntaxError'),
     'exception': ('number = 1 / 0', 'config', 'ZeroDivisionError'),
@@ -268,7 +313,10 @@ def test_resume_after_an_interruption(folder, finished):
         "\ncustom_hooks.append(dict(type='Interrupt', round_=1))\n")
     options = ['--work-dir', 'run']
     result = command(SCRIPT, 'dying.py', *options, cwd=folder)
-    assert 'KeyboardInterrupt' in result.stderr
+    assert result.returncode == 130
+    assert result.stderr.endswith(
+        'interrupted: continue with --resume --work-dir run\n')
+    assert 'Traceback' not in result.stderr
     assert not (folder / 'run/epoch_2.pth').exists()
 
     result = command(SCRIPT, 'config.py', *options, '--resume', cwd=folder)
@@ -382,3 +430,80 @@ def test_two_runs_in_one_work_dir(monkeypatch, capfd, folder):
     line, = capfd.readouterr().err.splitlines()
     assert line.startswith(f'error: work_dir: process {first.pid} on ')
     assert first.wait() == 0
+
+
+def test_broken_annotations(monkeypatch, capfd, folder):
+    path = folder / 'data/people.json'
+    content = json.loads(path.read_text())
+    content['annotations'][2]['keypoints'][4] = float('nan')
+    path.write_text(json.dumps(content))
+    assert_refused(monkeypatch, capfd, folder,
+                   'train_dataloader.dataset.ann_file',
+                   'annotation 3 of image 3', 'config.py')
+
+
+def test_broken_image(monkeypatch, capfd, folder):
+    (folder / 'data/images/2.png').write_bytes(b'no image')
+    assert_refused(monkeypatch, capfd, folder,
+                   'train_dataloader.dataset.ann_file', 'images/2.png',
+                   'config.py', '--check-images')
+
+
+@pytest.mark.parametrize('more, field', [
+    ("model['backbone']['arch']['num_layers'] = 3",
+     'model.backbone.arch.num_layers'),
+    ("model['ladder'] = [(48, 64)]", 'model.ladder'),
+    ("optim_wrapper['optimizer']['type'] = 'SGD'",
+     'optim_wrapper.optimizer.type'),
+    ("optim_wrapper['clip_grad'] = dict(max_norm=1)",
+     'optim_wrapper.clip_grad'),
+    ("train_dataloader['batch_size'] = 3", 'train_dataloader.batch_size'),
+    ("hook['local_epochs'] = 2", 'federation.local_epochs'),
+])
+def test_resume_of_another_run(monkeypatch, capfd, finished, more, field):
+    write_config(finished / 'other.py', finished / 'data', f'\n{more}\n')
+    monkeypatch.chdir(finished)
+    assert_refused(monkeypatch, capfd, finished, field,
+                   'the checkpoint was made with', 'other.py', '--work-dir',
+                   'run', '--resume')
+
+
+def test_traceback(monkeypatch, capfd, folder):
+    """On demand, with the constructor's own error."""
+    write_config(folder / 'config.py', folder / 'data',
+                 "\nmodel['backbone']['drop_path_rate'] = 2\n")
+    assert main(monkeypatch, 'config.py', '--traceback') == 2
+    errors = capfd.readouterr().err
+    assert 'ValueError: drop_path_rate must lie in' in errors
+    assert errors.splitlines()[-1].startswith('error: model.backbone.drop_')
+
+
+def test_full_disk(monkeypatch, capfd, folder):
+    """In the second round; the first one stays."""
+    replace = os.replace
+
+    def fill(source, target):
+        if 'epoch_2' in str(target):
+            raise OSError(errno.ENOSPC, 'No space left on device', str(target))
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr('mmpose_raf.atomic_file.os.replace', fill)
+        assert main(monkeypatch, 'config.py', '--work-dir', 'run') == 1
+    line, = capfd.readouterr().err.splitlines()
+    assert 'No space left on device' in line and '--resume' in line
+    assert main(monkeypatch, 'config.py', '--work-dir', 'run',
+                '--resume') == 0
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason='root may write everywhere')
+def test_read_only_work_dir(monkeypatch, capfd, folder):
+    (folder / 'run').mkdir(mode=0o500)
+    assert_refused(monkeypatch, capfd, folder, 'work_dir', 'Permission',
+                   'config.py', '--work-dir', 'run')
+
+
+def test_work_dir_that_is_a_file(monkeypatch, capfd, folder):
+    (folder / 'run').write_text('')
+    assert_refused(monkeypatch, capfd, folder, 'work_dir', 'run', 'config.py',
+                   '--work-dir', 'run')
