@@ -53,7 +53,8 @@ def _problem_of(path: str) -> Optional[str]:
     if not osp.isfile(path):
         return 'which is no file'
     try:
-        CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        CheckpointLoader.load_checkpoint(
+            path, map_location='cpu', logger='silent')
     except ConfigError as error:
         return f'which {error.problem}'
     return None
@@ -68,7 +69,7 @@ def _find_newest(named: str, work_dir: str) -> Optional[str]:
     for path in sorted(files, key=lambda x: x.stat().st_mtime, reverse=True):
         try:
             checkpoint = CheckpointLoader.load_checkpoint(
-                str(path), map_location='cpu')
+                str(path), map_location='cpu', logger='silent')
         except ConfigError:
             continue
         if all(checkpoint.get(key) for key in NEEDED):

@@ -58,7 +58,8 @@ def check_run(cfg: Config, opens_images: bool = False):
     checkpoint = checkpoint_to_resume(cfg)
     if checkpoint is not None:
         federation = CheckpointLoader.load_checkpoint(
-            checkpoint, map_location='cpu').get('federation')
+            checkpoint, map_location='cpu',
+            logger='silent').get('federation')
         check_resumed_settings(federation, settings)
         check_resumed_run(federation, cfg)
         check_resumed_partition(federation, check_parts(cfg, settings))

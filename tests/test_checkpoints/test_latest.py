@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zipfile
 
 import pytest
 import torch
@@ -46,7 +47,10 @@ def cut(path):
 
 def flip(path):
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 4
+    with zipfile.ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        weights = archive.read(largest)
+    content[content.index(weights) + len(weights) // 2] ^= 4
     path.write_bytes(content)
 
 
