@@ -9,7 +9,6 @@ from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
 from mmengine.registry import LOOPS
 from mmengine.runner import TestLoop, ValLoop, autocast
-from torch import nn
 from torch.utils.data import DataLoader
 
 from mmpose_raf.datasets.multi_view_dataset import CollateViews
@@ -20,11 +19,11 @@ from mmpose_raf.evaluation.drift_result import FILE_NAME, GALLERY_NAME
 from mmpose_raf.evaluation.multi_resolution_evaluation import (
     MultiResolutionEvaluation, Shown)
 from mmpose_raf.evaluation.view import View, check_sizes, list_views
-from mmpose_raf.models.ladder import levels_of
 from mmpose_raf.sizes import Size
 from .dataloaders import rebuild_dataloader
 from .federation_settings import FederationSettings
 from .personal_layers import published_personal
+from .trained_sizes import find_trained_sizes
 
 UPSAMPLE_MODES = ('bicubic', 'bilinear')
 
@@ -278,29 +277,3 @@ class MultiResolutionTestLoop(MultiResolutionLoop, TestLoop):
             # Last: with it the evaluation is done.
             result.save(folder / FILE_NAME)
             self.runner.logger.info(f'Result: {folder / FILE_NAME}')
-
-
-def find_trained_sizes(federation: Optional[FederationSettings],
-                       model: nn.Module) -> List[Size]:
-    """Input sizes (w, h) that a model is trained on, as far as one can see.
-
-    Args:
-        federation (FederationSettings, optional): The federation, if any.
-        model (BasePoseEstimator): The model, not wrapped.
-
-    Returns:
-        list[tuple[int, int]]: Levels of the clients' sizes; without a
-        federation those of the codec's input size.
-    """
-    ladder = getattr(model, 'ladder', [])
-    if federation is not None:
-        natives = [
-            size for client in federation.clients
-            for size in client.input_sizes
-        ]
-    else:
-        natives = [tuple(model.head.decoder.input_size)]
-    upward = getattr(model, 'upward', False)
-    return list(
-        dict.fromkeys(size for native in natives
-                      for size in levels_of(ladder, native, upward)))
