@@ -42,6 +42,7 @@ def install() -> None:
             else:
                 with _weights_only():
                     checkpoint = load(cls, filename, map_location, logger)
+                _drop_program(checkpoint)
             checkpoint = decode(checkpoint)
         except Exception as error:
             refusal = _explain(filename, error)
@@ -88,6 +89,16 @@ def _check_file(filename: str):
         raise ConfigError(filename,
                           f'cannot be read as a checkpoint ({damage})',
                           _ANOTHER_FILE)
+
+
+def _drop_program(checkpoint: Any):
+    """Take out what ``Runner.resume`` would run as a Python config.
+
+    Old versions of MMEngine wrote the config there; today's is ``cfg``.
+    """
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict):
+        meta.pop('config', None)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """The clients of a federation as a config names them."""
 
+import math
 from dataclasses import dataclass
 from numbers import Real
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -104,6 +105,13 @@ def parse_clients(configs: Sequence[dict], field: str) -> List[Client]:
     return clients
 
 
+def _is_name(name: Any) -> bool:
+    """Whether logs, tables and file names can show it."""
+    return isinstance(name, str) and 0 < len(
+        name) <= 64 and name.isprintable() and name == name.strip(
+        ) and not set(name) & set('/\\') and name.strip('.') != ''
+
+
 def _parse_client(config: dict, field: str) -> Client:
     if not isinstance(config, dict):
         raise ConfigError(field, f'got {config!r}',
@@ -113,9 +121,10 @@ def _parse_client(config: dict, field: str) -> Client:
         raise ConfigError(f'{field}.{unknown[0]}', 'unknown key',
                           f'the keys of a client are {", ".join(KEYS)}')
     name, size = config.get('name'), config.get('input_size')
-    if not isinstance(name, str) or not name:
+    if not _is_name(name):
         raise ConfigError(f'{field}.name', f'got {name!r}',
-                          'give the client a name')
+                          'give the client a name of up to 64 printable '
+                          'characters, without slashes')
     sizes = [size] if is_size(size) else size
     if not isinstance(sizes, (list, tuple)) or not sizes or not all(
             map(is_size, sizes)):
@@ -129,7 +138,8 @@ def _parse_client(config: dict, field: str) -> Client:
                           'give what its camera sees of a crop, in pixels, '
                           'as (w, h)')
     speed = config.get('samples_per_second')
-    if speed is not None and not (isinstance(speed, Real) and speed > 0):
+    if speed is not None and not (isinstance(speed, Real) and speed is not True
+                              and 0 < speed < math.inf):
         raise ConfigError(f'{field}.samples_per_second', f'got {speed!r}',
                           'give a number > 0')
     attacks = config.get('attack', ())

@@ -1,5 +1,6 @@
 """Checks of the single settings of a federation."""
 
+import math
 from numbers import Integral
 from typing import Any, Callable, Sequence, Tuple, Union
 
@@ -9,16 +10,24 @@ from mmpose_raf.errors import ConfigError
 KEY = 'federation'
 
 
-def _is_int_from(lowest: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, Integral) and not isinstance(
-        value, bool) and value >= lowest
+#: Local epochs, or refusals, beyond which a number is a mistake.
+MOST = 10_000
+
+
+def _is_int(value: Any, lowest: int, highest: float = math.inf) -> bool:
+    return isinstance(value, Integral) and not isinstance(
+        value, bool) and lowest <= value <= highest
+
+
+def _is_count(value: Any) -> bool:
+    return _is_int(value, 1, MOST)
 
 
 # Of the plain settings, what they may be.
 _VALUES = {
-    'local_epochs': ('an integer of at least 1', _is_int_from(1)),
+    'local_epochs': (f'an integer from 1 to {MOST}', _is_count),
     'optimizer_state': ("'keep' or 'reset'", ('keep', 'reset').__contains__),
-    'max_refusals': ('an integer of at least 1', _is_int_from(1)),
+    'max_refusals': (f'an integer from 1 to {MOST}', _is_count),
     'keep_updates': ('True or False', lambda value: isinstance(value, bool))
 }
 _EXECUTION_VALUES = {
@@ -92,7 +101,7 @@ def parse_seed(seed: Any) -> int:
     """
     if seed is None:
         return 0
-    if not _is_int_from(0)(seed):
+    if not _is_int(seed, 0):
         raise ConfigError('randomness.seed', f'got {seed!r}',
                           'use an integer of at least 0')
     return seed

@@ -201,6 +201,22 @@ class TestRefusal:
             CheckpointLoader.load_checkpoint(str(path))
 
 
+@pytest.mark.parametrize('trusted', [False, True])
+def test_config_in_a_checkpoint(tmp_path, monkeypatch, trusted):
+    """MMEngine would run it on a resume, although it is mere text."""
+    build_runner(tmp_path, f'config_{trusted}').train()
+    path, trace = tmp_path / 'epoch_1.pth', tmp_path / 'trace'
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint['meta']['config'] = f'open({str(trace)!r}, "w").close()'
+    torch.save(checkpoint, path)
+    if trusted:
+        monkeypatch.setenv(TRUST, str(path))
+    build_runner(
+        tmp_path, f'resumed_{trusted}', load_from=str(path),
+        resume=True).load_or_resume()
+    assert trace.exists() == trusted
+
+
 class TestTrust:
 
     def test_payload_runs(self, malicious, monkeypatch):

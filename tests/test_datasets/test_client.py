@@ -94,3 +94,28 @@ def test_errors(configs, field, fragment):
         parse_clients(configs, FIELD)
     assert error.value.field == FIELD + field
     assert fragment in str(error.value)
+
+
+@pytest.mark.parametrize('name', [
+    '', ' ', 'a\nb', 'a/b', '../a', 'a\\b', '..', '.', 'a\x00', ' a', 'a' * 65,
+    'a\x1b[31m', 3, None, True
+])
+def test_names_that_no_file_or_line_can_have(name):
+    with pytest.raises(ConfigError) as error:
+        parse_clients([dict(name=name, input_size=(48, 64))], 'clients')
+    assert error.value.field == 'clients[0].name'
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize('name', ['high', 'Kamera 1', 'câmera', 'a.b', 'a' * 64])
+def test_names(name):
+    client, = parse_clients([dict(name=name, input_size=(48, 64))], 'clients')
+    assert client.name == name
+
+
+@pytest.mark.parametrize('speed', [0, -1, float('inf'), float('nan'), True])
+def test_speeds(speed):
+    with pytest.raises(ConfigError, match='samples_per_second'):
+        parse_clients([
+            dict(name='a', input_size=(48, 64), samples_per_second=speed)
+        ], 'clients')
