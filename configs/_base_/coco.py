@@ -2,17 +2,18 @@
 # detector set val_dataloader.dataset.bbox_file.
 _base_ = ['topdown_data.py']
 
+dataset_type = 'CocoDataset'
 data_root = 'data/coco/'
 
 train_dataloader = dict(
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/person_keypoints_train2017.json',
         data_prefix=dict(img='train2017/')))
 val_dataloader = dict(
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/person_keypoints_val2017.json',
         data_prefix=dict(img='val2017/')))

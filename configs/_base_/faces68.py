@@ -2,6 +2,7 @@
 # crops.
 _base_ = ['topdown_data.py']
 
+dataset_type = 'Face300WDataset'
 data_root = 'data/faces68/'
 input_size = (128, 128)
 
@@ -25,14 +26,14 @@ val_pipeline = [
 ]
 train_dataloader = dict(
     dataset=dict(
-        type='Face300WDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/train.json',
         data_prefix=dict(img='images/'),
         pipeline=train_pipeline))
 val_dataloader = dict(
     dataset=dict(
-        type='Face300WDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/val.json',
         data_prefix=dict(img='images/'),

@@ -3,6 +3,7 @@
 # so that the test set is not what a setting is chosen by.
 _base_ = ['topdown_data.py']
 
+dataset_type = 'CocoDataset'
 data_root = 'data/lsp/'
 metainfo = dict(from_file=data_root + 'metainfo.py')
 input_size = (96, 128)
@@ -30,7 +31,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=1,
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         metainfo=metainfo,
         ann_file='annotations/train.json',
@@ -40,7 +41,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     num_workers=1,
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         metainfo=metainfo,
         ann_file='annotations/train.json',
@@ -50,7 +51,7 @@ val_dataloader = dict(
 test_dataloader = dict(
     num_workers=1,
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         metainfo=metainfo,
         ann_file='annotations/val.json',

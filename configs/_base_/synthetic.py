@@ -4,6 +4,7 @@
 # flips: every person is new, and the runs are short.
 _base_ = ['topdown_data.py']
 
+dataset_type = 'SyntheticPoseDataset'
 input_size = (96, 128)
 
 train_pipeline = [
@@ -23,7 +24,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=1,
     dataset=dict(
-        type='SyntheticPoseDataset',
+        type=dataset_type,
         num_samples=1200,
         seed=0,
         image_size=(240, 320),
@@ -32,14 +33,14 @@ train_dataloader = dict(
 val_dataloader = dict(
     num_workers=1,
     dataset=dict(
-        type='SyntheticPoseDataset',
+        type=dataset_type,
         num_samples=200,
         seed=1,
         pipeline=val_pipeline))
 test_dataloader = dict(
     num_workers=1,
     dataset=dict(
-        type='SyntheticPoseDataset',
+        type=dataset_type,
         num_samples=500,
         seed=2,
         pipeline=val_pipeline))
