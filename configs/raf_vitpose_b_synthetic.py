@@ -2,10 +2,13 @@
 # to try a GPU. Three clients with 512 persons each.
 _base_ = ['raf_vitpose_b.py']
 
+dataset_type = 'SyntheticPoseDataset'
+
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
-        type='SyntheticPoseDataset',
+        data_mode='topdown',
+        type=dataset_type,
         num_samples=1536,
         seed=0,
         image_size=(480, 640),
@@ -14,7 +17,8 @@ train_dataloader = dict(
 val_dataloader = dict(
     dataset=dict(
         _delete_=True,
-        type='SyntheticPoseDataset',
+        data_mode='topdown',
+        type=dataset_type,
         num_samples=128,
         seed=1,
         image_size=(480, 640),

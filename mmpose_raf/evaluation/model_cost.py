@@ -17,7 +17,8 @@ def count_gflops(model: nn.Module, input_size: Size) -> float:
     Returns:
         float: Operations for one person in 10^9, where a multiplication and
         an addition are two; no flip test. Torch counts matrix products,
-        convolutions and attention.
+        convolutions and attention. MMEngine's ``get_model_complexity_info``,
+        which MMPose's ``get_flops.py`` prints, counts multiply-adds: half.
     """
     with FlopCounterMode(display=False) as counter:
         forward_once(model, input_size)

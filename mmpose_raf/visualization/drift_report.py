@@ -130,9 +130,10 @@ def _run_parts(result: DriftResult, scale: MetricScale, out_dir: Path,
         f'## {plain_markdown(result.name)}',
         f'Trained at {", ".join(map(size_name, trained))}.',
         view_table(result, scale),
-        'Cost of one forward pass of one person in GFLOPs, and time of the '
-        'model for one person in ms. against plain: distance to the plain '
-        'view of the same input size.'
+        'Cost of one forward pass of one person in GFLOPs (a multiplication '
+        'and an addition are two operations; twice what MMPose\'s '
+        'get_flops.py counts), and time of the model for one person in ms. '
+        'against plain: distance to the plain view of the same input size.'
     ]
     if result.clients:
         parts += [
