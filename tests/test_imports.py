@@ -14,12 +14,15 @@ ROOT = Path(mmpose_raf.__file__).parent
 BELOW = {
     'checkpoints': set(),
     'federation': set(),
+    'attacks': {'federation'},
     'models': {'checkpoints'},
-    'datasets': {'models'},
+    'datasets': {'attacks', 'models'},
     'export': {'models'},
     'evaluation': {'datasets', 'federation', 'models'},
     'visualization': {'evaluation'},
-    'engine': {'datasets', 'evaluation', 'federation', 'models'},
+    'engine': {
+        'attacks', 'datasets', 'evaluation', 'federation', 'models'
+    },
     'experiments': {'engine', 'evaluation'},
     'commands': {
         'engine', 'evaluation', 'experiments', 'export', 'models',

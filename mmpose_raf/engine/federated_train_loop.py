@@ -139,9 +139,7 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
                                               self.personal.first)
         runner.logger.info('Federation:\n' + describe_partition(
             self._shares.datasets, settings.clients, self._shares.indices))
-        if self._hostile.names:
-            runner.logger.warning('Hostile clients, as the config asks for: '
-                                  + ', '.join(self._hostile.names))
+        self._hostile.announce(runner.logger)
         if self.personal.names:
             runner.logger.info(
                 f'{len(self.personal.names)} entries stay with their client; '

@@ -13,8 +13,8 @@ from mmpose_raf.datasets.participation import (Participation,
 from mmpose_raf.datasets.partitioners import BasePartitioner
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import Aggregator, LocalObjective
-from mmpose_raf.registry import (AGGREGATORS, LOCAL_OBJECTIVES,
-                                 PARTITIONERS)
+from mmpose_raf.registry import LOCAL_OBJECTIVES, PARTITIONERS
+from .nested_aggregators import build_aggregator, name_of
 from .settings_checks import (KEY, check_names, check_values, parse_patterns,
                               parse_seed)
 
@@ -204,7 +204,7 @@ class FederationSettings:
 
     def build_aggregator(self) -> Aggregator:
         """Build the server's rule, in its first state."""
-        return _build_aggregator(self.aggregator, f'{KEY}.aggregator')
+        return build_aggregator(self.aggregator, f'{KEY}.aggregator')
 
     def build_local_objective(self) -> Optional[LocalObjective]:
         """Build what is added to the clients' loss, in its first state."""
@@ -224,7 +224,7 @@ class FederationSettings:
                   if client.attacks else [])
             ] for client in self.clients],
             partitioner=repr(sorted(self.partitioner.items())),
-            aggregator=_name_of(self.build_aggregator()),
+            aggregator=name_of(self.build_aggregator()),
             local_objective=self.local_objective
             and type(self.build_local_objective()).__name__,
             local_epochs=self.local_epochs,
@@ -242,22 +242,6 @@ def _merge(arguments: dict, overriding: dict) -> dict:
     merged = Config({KEY: arguments})
     merged.merge_from_dict({KEY: overriding})
     return merged[KEY].to_dict()
-
-
-def _build_aggregator(config: Any, field: str) -> Aggregator:
-    """Build an aggregator, before it the one that it hands on to."""
-    if isinstance(config, dict) and 'then' in config:
-        then = config['then']
-        config = dict(
-            config, then=then and _build_aggregator(then, f'{field}.then'))
-    return build(AGGREGATORS, config, field)
-
-
-def _name_of(aggregator: Aggregator) -> str:
-    """What an aggregator is called, and the one that it hands on to."""
-    name = type(aggregator).__name__
-    then = getattr(aggregator, 'then', None)
-    return f'{name}, {_name_of(then)}' if then else name
 
 
 def _check_together(settings: FederationSettings):

@@ -1,5 +1,6 @@
 """Clients of a simulation that send other updates than they have trained."""
 
+from logging import Logger
 from typing import Any, Callable, Iterator, List, Tuple
 
 import torch
@@ -39,6 +40,12 @@ class HostileClients:
         }
         self._seen: List[State] = []
         self._waiting: List[Tuple[Any, ClientUpdate, Any]] = []
+
+    def announce(self, logger: Logger):
+        """Tell in the log who is hostile, if anybody is."""
+        if self.names:
+            logger.warning('Hostile clients, as the config asks for: ' +
+                           ', '.join(self.names))
 
     def hold_back(self, visit: Any, update: ClientUpdate, state: Any) -> bool:
         """Keep an update back if its client first looks at the others'.
