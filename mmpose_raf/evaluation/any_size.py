@@ -65,7 +65,7 @@ class AnySizePredictor:
         found = size_of(heatmaps)
         if found != wanted:
             raise ConfigError(
-                'input_sizes', f'of {size_name(size)} the model makes a '
+                'input_sizes', f'from {size_name(size)} the model makes a '
                 f'heatmap of {size_name(found)}, not {size_name(wanted)}',
                 'choose sizes that fit the strides of its backbone')
 

@@ -74,8 +74,8 @@ class DriftRecorder:
         self.has_keypoints = has_keypoints(evaluation.dataset.dataset)
         metainfo = evaluation.dataset.metainfo
         if part_evaluator is not None:
-            # CocoMetric writes them into the annotations of a part; of
-            # combined datasets nobody has told it.
+            # CocoMetric writes the classes into a part's annotations;
+            # combined datasets do not name them.
             classes = [dict(id=1, name='person')]
             part_evaluator.dataset_meta = dict(dict(CLASSES=classes),
                                                **metainfo)
@@ -173,7 +173,7 @@ class DriftRecorder:
                                        len(dataset))['keypoint_accuracy']
 
     def _judge_part(self, part: HeldOutPart) -> Dict[str, float]:
-        # Again before each part, for the last one's annotations are there.
+        # Before each part: CocoMetric still has the last one's annotations.
         judge_partly(self.part_metrics.evaluator)
         return _plain(
             self.part_metrics.evaluate(part.key, len(part.indices)))

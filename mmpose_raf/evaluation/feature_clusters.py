@@ -10,7 +10,7 @@ import numpy as np
 from mmpose_raf.errors import ConfigError
 from .features import FeatureRows
 
-# Of the two axes of a map nothing could be told with less.
+# With fewer, the perplexity (a third of the other rows) is below 1.
 MIN_ROWS = 4
 
 

@@ -64,7 +64,7 @@ def _row_of(crop: Tensor, sample: BaseDataElement) -> tuple:
 
     scores = predicted.keypoint_scores[0]
     visible = truth.keypoints_visible
-    # With weights of its own beside it, as KeypointConverter gives it.
+    # KeypointConverter puts weights beside the visibility.
     visible = (visible[..., 0] if visible.ndim == 3 else visible)[0] > 0
     return (image[..., ::-1], in_crop(predicted.keypoints), scores,
             in_crop(truth.keypoints), visible)

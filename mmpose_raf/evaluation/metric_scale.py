@@ -65,7 +65,7 @@ def scale_of_values(metric: str, rule: str,
     """
     if rule == 'less':
         return MetricScale(metric, 1, is_percent=False)
-    # Some of MMPose's metrics are percentages already, as MPII's PCK.
-    # Of what is not a number nothing can be told.
+    # Some of MMPose's metrics are percentages already, such as MPII's PCK.
+    # A NaN decides nothing: it is not greater than 1.
     is_share = all(not value > 1 for value in values)
     return MetricScale(metric, 100 if is_share else 1, is_percent=True)

@@ -116,7 +116,7 @@ class TimeToAccuracy:
             float: The end of the first validated round that was at least as
             good; None if there is none.
         """
-        # The other way round 57 % would not be reached by 0.57, as a float.
+        # Not value * factor: as floats, 100 * 0.57 is less than 57.
         limit = target / self.scale.factor
         reaches = operator.ge if self.rule == 'greater' else operator.le
         return next((seconds for seconds, value in run.curve(self.scale.metric)

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Tuple
 
 Curves = Dict[str, Dict[str, List[Tuple[int, float]]]]
-# What each round has logged, by its number
+# What each round logged, by its number
 Rounds = Dict[int, Dict[str, float]]
 
 FEATURES = 'features'
-# Of the whole federation, so no quantity of a client
+# The whole federation's, no client's
 CLOCK = 'federation/clock'
 # What MMEngine adds to the metrics of a validation
 TIMES = ('data_time', 'time')
@@ -108,11 +108,11 @@ def _read_lines(path: Path) -> Iterator[dict]:
 def _is_of_round(line: dict) -> bool:
     if not line or not all('/' in key for key in line):
         return False  # MMEngine's lines hold keys without an owner
-    # Of a round without anybody the clock is all that there is.
+    # A round without participants logs the clock alone.
     return (CLOCK in line or any(key.endswith('/seconds') for key in line)
             or all(key.startswith(f'{FEATURES}/') for key in line))
 
 
 def _is_validation(line: dict) -> bool:
-    # Lines of the training say in which iteration, those of validations not.
+    # Lines of the training name their iteration, those of validations do not.
     return bool(line) and 'iter' not in line and not _is_of_round(line)

@@ -5,7 +5,8 @@ A set is a config file of MMEngine with
 - ``base``: path of the config that is varied, from the set's folder;
 - ``axes``: for each axis its values by name, each a dict from dotted field
   (as in ``--cfg-options``; numbers index lists) to what replaces it, or a
-  list of such dicts, of which the later ones count. Every combination of the axes' values is an experiment;
+  list of such dicts, of which the later ones count. Every combination of the
+  axes' values is an experiment;
 - ``input_sizes``: sizes (w, h) at which each model is evaluated;
 - ``seeds``: each experiment is run with each; [0] by default.
 """

@@ -87,7 +87,7 @@ def run_queue(experiments: Sequence[Experiment], folder: Path,
                     outcomes += 1
                 yield event
         finally:
-            # Interrupted: what has not begun does not begin.
+            # After an interruption nothing new begins.
             pool.shutdown(wait=False, cancel_futures=True)
 
 

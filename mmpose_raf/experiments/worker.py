@@ -22,7 +22,7 @@ class TellRounds(Hook):
     """Tells how many rounds are done: at the start, and after each.
 
     Args:
-        file (TextIO): Where to.
+        file (TextIO): Where it writes.
     """
 
     def __init__(self, file):

@@ -15,7 +15,7 @@ from .line_plot import DPI, plain_text
 MOST_NUMBERED = 30
 # Rises from dark to light for every kind of colour vision.
 COLOURS = colormaps['cividis']
-# Of red, green and blue in the luminance
+# Shares of red, green and blue in the luminance
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 

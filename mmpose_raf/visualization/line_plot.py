@@ -11,21 +11,22 @@ from matplotlib.figure import Figure
 from mmpose_raf.evaluation.metric_scale import MetricScale
 from mmpose_raf.sizes import Size, size_name
 
-# Okabe and Ito's, without those that are too pale for a line on white and
-# black, which is left to references.
+# Okabe and Ito's, without black, which is left to references, and those that
+# are too pale for a line on white.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 MARKERS = 'osD^vP*X<>phd'
-# Dots are left to references. As many as have no divisor in common with the
-# number of markers, so that the pairs repeat late.
+# Dots are left to references. Their number and that of the markers have no
+# common divisor, so that pairs of both repeat late.
 LINES = ('-', (0, (5, 2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 
 WIDTH = 6.8
 DPI = 150
-# Of the legend, in inches and characters of its font
+# Legend: size of the font in points, height of a line in inches, width in
+# characters.
 LEGEND_FONT = 8.5
 LEGEND_LINE = 0.19
 LEGEND_CHARACTERS = 88
-# Of a title, which is centred on the axes
+# Width of a title, which is centred on the axes, in characters.
 TITLE_CHARACTERS = 68
 
 

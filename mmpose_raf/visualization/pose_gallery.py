@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 from mmpose_raf.evaluation.drift_gallery import DriftGallery, GalleryView
 from .line_plot import COLOURS, DPI
 
-# Seen on light and on dark crops alike
+# Visible on light and on dark crops
 OUTLINE = [withStroke(linewidth=1.5, foreground='black')]
 TRUTH = dict(color='white', linewidth=0.6, path_effects=OUTLINE)
 # More keypoints than these, as of a face, are smaller.

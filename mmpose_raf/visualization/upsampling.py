@@ -34,8 +34,8 @@ def plot_upsampling(result: DriftResult, path: Path):
     figure = Figure(figsize=(WIDTH, 3.8), layout='constrained')
     axes = figure.add_subplot()
     handles = {}
-    # Without lines along the sizes, so that the pairs are what one sees; in
-    # two sizes, so that neither of a pair of equals hides the other.
+    # No lines along the sizes: the pairs are to be compared. The markers
+    # differ in size, so that both of two equal values are visible.
     handles['crop as it is'], = axes.plot([size[1] for size in plain],
                                           list(plain.values()),
                                           **dict(line_style(0),

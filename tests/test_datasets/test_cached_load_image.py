@@ -30,7 +30,7 @@ def assert_same(first, second):
         np.testing.assert_array_equal(value, second[key])
 
 
-def test_like_mmposes(paths):
+def test_images_are_those_of_mmpose(paths):
     cached, plain = CachedLoadImage(), LoadImage()
     for path in paths * 2:
         assert_same(cached.transform(dict(img_path=path, id=3)),
@@ -65,18 +65,18 @@ def test_an_image_that_is_there_is_used(paths):
     assert results['img'] is image and results['img_shape'] == (4, 5)
 
 
-def test_missing_file(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         CachedLoadImage().transform(dict(img_path=str(tmp_path / 'no.png')))
 
 
 @pytest.mark.parametrize('size', [0, -1])
-def test_wrong_size(size):
+def test_a_wrong_limit_is_refused(size):
     with pytest.raises(ConfigError, match='max_megabytes'):
         CachedLoadImage(max_megabytes=size)
 
 
-def test_in_a_pipeline_of_real_images():
+def test_real_images_pass_through_a_pipeline():
     """All of MMPose's augmentations leave it as it is."""
     path = sorted(shared_data('coco_mini').rglob('*.jpg'))[0]
     keypoints = np.random.default_rng(0).uniform(0, 200, (1, 3, 2))

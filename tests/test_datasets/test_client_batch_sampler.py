@@ -53,7 +53,7 @@ samplers = st.builds(make_sampler,
 
 @settings(deadline=None)
 @given(samplers, st.integers(0, 1000))
-def test_a_round(sampler, round_):
+def test_a_round_has_one_client_after_the_other(sampler, round_):
     batches = batches_of(sampler, round_)
     participants = [
         visit.client for visit in sampler.schedule.of_round(round_).visits
@@ -87,7 +87,7 @@ def test_a_round(sampler, round_):
 
 @settings(deadline=None)
 @given(samplers, st.integers(0, 6))
-def test_batches_until_a_round(sampler, num_rounds):
+def test_batches_until_a_round_are_those_of_all_before(sampler, num_rounds):
     assert sampler.num_batches_until(num_rounds) == sum(
         len(batches_of(sampler, round_)) for round_ in range(num_rounds))
 
@@ -182,7 +182,7 @@ def test_ranks_share_the_same_order(counts, batch_size, world_size, drop_last,
         assert got == wanted
 
 
-def test_fewer_samples_than_ranks():
+def test_every_rank_trains_where_there_are_fewer_samples():
     """One sample and four processes: each trains on it."""
     for rank in range(4):
         sampler = make_sampler([1, 3], rank=rank, world_size=4)

@@ -9,7 +9,7 @@ from mmpose_raf.datasets.distributions import (keypoint_distributions,
 from mmpose_raf.errors import ConfigError
 
 
-def test_resolutions():
+def test_distributions_count_resolutions():
     clients = [
         Client('one', (96, 128)),
         Client('both', (96, 128), ((48, 64), )),
@@ -32,7 +32,7 @@ class Annotations:
         return dict(keypoints_visible=np.array([self.rows[index]], float))
 
 
-def test_keypoints():
+def test_distributions_count_annotated_keypoints():
     dataset = Annotations([1, 0, 1], [2, 0, 0], [0, 1, 1], [0, 0, 0])
     found = keypoint_distributions(
         [dataset] * 3,

@@ -38,7 +38,7 @@ def federated():
     return FederatedDataset(CLIENTS, [dataset] * 2, INDICES, 'pixel')
 
 
-def test_samples_of_a_client(federated):
+def test_samples_of_a_client_have_its_size_and_name(federated):
     assert len(federated) == 7
     assert federated.metainfo['dataset_name'] == METAINFO['dataset_name']
     for client, index, name in ((0, 4, 'high'), (1, 9, 'low')):
@@ -110,7 +110,7 @@ def test_workers_make_no_difference(federated):
                                second.gt_fields.heatmaps)
 
 
-def test_own_datasets():
+def test_clients_may_have_datasets_of_their_own():
     datasets = [
         DATASETS.build(toy_dataset(3, first=20)),
         DATASETS.build(toy_dataset(2, first=50))
@@ -122,7 +122,7 @@ def test_own_datasets():
     assert federated[SampleKey(1, 1, 0)]['data_samples'].img_id == 51
 
 
-def test_combined_dataset():
+def test_a_combined_dataset_is_shared_out():
     """The wrapper of MMPose that has a pipeline of its own."""
     parts = [
         dict(toy_dataset(3, first=first), pipeline=[]) for first in (20, 50)

@@ -125,7 +125,7 @@ class TestContract:
         assert_same(first, again)
         np.testing.assert_array_equal(before, np.random.get_state()[1])
 
-    def test_other_seed_differs(self, cfg):
+    def test_another_seed_shares_otherwise(self, cfg):
         dataset, clients = make_dataset(200), make_clients(6)
         partitioner = PARTITIONERS.build(cfg)
         prints = {
@@ -136,15 +136,15 @@ class TestContract:
         assert len(prints) == 10
 
     @pytest.mark.parametrize('seed', [-1, 1.5, None, True])
-    def test_bad_seed(self, cfg, seed):
+    def test_a_bad_seed_is_refused(self, cfg, seed):
         with pytest.raises(ConfigError, match='^seed: got'):
             PARTITIONERS.build(cfg).partition(make_dataset(3), LADDER, seed)
 
-    def test_no_clients(self, cfg):
+    def test_no_clients_are_refused(self, cfg):
         with pytest.raises(ConfigError, match='^clients: there are none'):
             PARTITIONERS.build(cfg).partition(make_dataset(3), [], 0)
 
-    def test_empty_dataset(self, cfg):
+    def test_an_empty_dataset_is_refused(self, cfg):
         with pytest.raises(ConfigError, match='holds no samples'):
             PARTITIONERS.build(cfg).partition(FakeDataset([]), LADDER, 0)
 
@@ -158,13 +158,13 @@ class TestDatasets:
             indices = PARTITIONERS.build(cfg).partition(dataset, LADDER, 0)
             describe_partition([dataset] * 3, LADDER, indices)
 
-    def test_lazy_dataset(self):
+    def test_a_lazy_dataset_is_initialised(self):
         dataset = make_dataset(9)
         dataset._fully_initialized, dataset.data_list = False, []
         indices = RandomPartitioner().partition(dataset, LADDER, 0)
         assert [len(own) for own in indices] == [3, 3, 3]
 
-    def test_any_dataset_with_data_infos(self):
+    def test_any_dataset_with_data_infos_is_taken(self):
         indices = NativeResolutionPartitioner().partition(
             PlainDataset(), LADDER, 0)
         assert_same(indices, [[2], [1], [0]])
@@ -210,7 +210,7 @@ class TestSamplesPerClient:
         'value', [0, -3, 1.5, True, '12', [], [3, 0], [2, None], {3}])
     @pytest.mark.parametrize('partitioner',
                              [RandomPartitioner, NativeResolutionPartitioner])
-    def test_bad_value(self, partitioner, value):
+    def test_bad_counts_are_refused(self, partitioner, value):
         with pytest.raises(
                 ConfigError,
                 match=f'^{partitioner.__name__}.samples_per_client: got'):
@@ -251,7 +251,7 @@ class TestRandomPartitioner:
         assert [len(own) for own in indices] == [4, 4, 4]
 
     @pytest.mark.parametrize('counts', [5, [10, 4, 1]])
-    def test_too_many(self, counts):
+    def test_more_samples_than_there_are_is_refused(self, counts):
         with pytest.raises(
                 ConfigError, match='asks for 15 samples .* dataset has 14'):
             RandomPartitioner(samples_per_client=counts).partition(
@@ -278,7 +278,7 @@ class TestDirichletPartitioner:
         return np.stack(counts, axis=1) / samples
 
     @pytest.mark.parametrize('alpha', [0.1, 1., 10.])
-    def test_moments(self, alpha):
+    def test_shares_have_the_moments_of_the_dirichlet(self, alpha):
         # One share of Dir_N(alpha) is Beta(alpha, (N - 1) alpha) distributed.
         shares, n = self.shares(alpha), 4
         variance = (n - 1) / (n**2 * (n * alpha + 1))
@@ -324,7 +324,7 @@ class TestDirichletPartitioner:
         'label', [['a', 'b'] * 4, [np.array(1), np.array(2)] * 4,
                   [np.array([1]), np.array([2])] * 4,
                   [np.int64(1), np.int64(2)] * 4])
-    def test_scalar_labels(self, label):
+    def test_scalars_are_taken_as_labels(self, label):
         indices = DirichletPartitioner(
             alpha=1e18, label='group').partition(
                 FakeDataset(np.ones((8, 2)), group=label), make_clients(4), 0)
@@ -339,7 +339,7 @@ class TestDirichletPartitioner:
             DirichletPartitioner(
                 alpha=1, label='group').partition(dataset, LADDER, 0)
 
-    def test_missing_field(self):
+    def test_a_missing_label_is_refused(self):
         with pytest.raises(
                 ConfigError,
                 match="label: sample 0 has no field 'age'; choose one of "
@@ -350,12 +350,12 @@ class TestDirichletPartitioner:
     @pytest.mark.parametrize(
         'alpha', [0, -1, float('nan'),
                   float('inf'), '1', None, True])
-    def test_bad_alpha(self, alpha):
+    def test_a_bad_alpha_is_refused(self, alpha):
         with pytest.raises(ConfigError, match='^DirichletPartitioner.alpha'):
             DirichletPartitioner(alpha=alpha)
 
     @pytest.mark.parametrize('label', ['', None, 3])
-    def test_bad_label(self, label):
+    def test_a_bad_label_is_refused(self, label):
         with pytest.raises(ConfigError, match='^DirichletPartitioner.label'):
             DirichletPartitioner(alpha=1, label=label)
 
@@ -372,7 +372,7 @@ def holders(boxes, clients, **kwargs):
 
 class TestNativeResolutionPartitioner:
 
-    def test_box_heights(self):
+    def test_padded_box_heights_decide(self):
         # 1.25 times the height is compared with 256, 192 and 128.
         boxes = [[20, h] for h in (300, 205, 204, 154, 153, 103, 102, 5)]
         assert holders(boxes, LADDER) == [0, 0, 1, 1, 2, 2, 2, 2]
@@ -424,7 +424,7 @@ class TestNativeResolutionPartitioner:
                 height, rel=1e-4)
 
     @pytest.mark.parametrize('seed', range(3))
-    def test_same_size_shares_evenly(self, seed):
+    def test_clients_of_one_size_share_evenly(self, seed):
         clients = [
             HIGH,
             Client('low a', (96, 128)),
@@ -439,13 +439,13 @@ class TestNativeResolutionPartitioner:
         mixed = [np.any(np.diff(own) != 1) for own in indices[1:]]
         assert all(mixed)
 
-    def test_client_without_samples(self):
+    def test_a_client_may_have_no_samples(self):
         indices = NativeResolutionPartitioner().partition(
             FakeDataset([[10, 300]] * 3), LADDER, 0)
         assert_same(indices, [[0, 1, 2], [], []])
         assert all(own.dtype == np.int64 for own in indices)
 
-    def test_limits(self):
+    def test_counts_limit_the_shares(self):
         boxes = [[10, 300]] * 9 + [[10, 160]] * 9 + [[10, 110]] * 9
         dataset = FakeDataset(boxes)
         draws = [
@@ -459,7 +459,7 @@ class TestNativeResolutionPartitioner:
         assert_same(draws[0], draws[1])
         assert not np.array_equal(draws[0][1], draws[2][1])
 
-    def test_too_many(self):
+    def test_more_samples_than_there_are_is_refused(self):
         dataset = FakeDataset([[10, 300]] * 4 + [[10, 160]] * 2)
         with pytest.raises(
                 ConfigError,
@@ -471,7 +471,7 @@ class TestNativeResolutionPartitioner:
     @pytest.mark.parametrize(
         'padding', [0, -1, float('nan'),
                     float('inf'), '1', None, True])
-    def test_bad_padding(self, padding):
+    def test_a_bad_padding_is_refused(self, padding):
         with pytest.raises(
                 ConfigError, match='^NativeResolutionPartitioner.padding'):
             NativeResolutionPartitioner(padding=padding)
@@ -557,11 +557,12 @@ TABLE = '''\
 
 class TestDescribePartition:
 
-    def test_table(self):
+    def test_the_table_shows_who_has_what(self):
         dataset = FakeDataset([[10, 100], [30, 60], [20, 90], [7, 8]])
         clients = [Client('[bold]high', (192, 256)), LOW, MID]
         indices = [np.array([0, 1, 2]), np.array([3]), np.array([], int)]
-        assert describe_partition([dataset] * len(clients), clients, indices) == TABLE
+        assert describe_partition([dataset] * len(clients), clients,
+                                  indices) == TABLE
 
     def test_nobody_has_any(self):
         text = describe_partition(

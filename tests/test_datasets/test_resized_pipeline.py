@@ -142,14 +142,15 @@ def _transforms(*configs):
         dict(type='GenerateTarget', encoder=UDP)
     ], (34, 48), 'input_size', '(34, 48)'),
 ])
-def test_errors(configs, size, field, fragment):
+def test_pipelines_that_cannot_be_resized_are_refused(configs, size, field,
+                                                      fragment):
     with pytest.raises(ConfigError) as error:
         retarget_pipeline(_transforms(*configs), size, 'pixel')
     assert error.value.field.endswith(field)
     assert fragment in str(error.value)
 
 
-def test_unknown_sigma_mode():
+def test_an_unknown_sigma_mode_is_refused():
     dataset = DATASETS.build(toy_dataset(1, codec=dict(CODEC)))
     with pytest.raises(ConfigError, match='sigma_mode'):
         retarget_pipeline(dataset.pipeline.transforms, (32, 48), 'pixels')

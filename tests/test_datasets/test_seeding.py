@@ -27,7 +27,7 @@ def test_draws_depend_on_the_seed_alone():
 
 
 @pytest.mark.parametrize('seed', [0, 2**32 - 1])
-def test_range_of_seeds(seed):
+def test_any_seed_in_range_is_taken(seed):
     with seeded(seed):
         draw()
 
@@ -54,7 +54,7 @@ def test_outside_nothing_is_changed(fails):
     assert got == expected
 
 
-def test_nested():
+def test_nested_seeds_leave_the_outer_stream_alone():
     with seeded(1):
         expected = [draw(), draw()]
     with seeded(1):

@@ -83,7 +83,7 @@ def is_own(keypoint, part):
 
 class TestSamples:
 
-    def test_fields(self):
+    def test_samples_have_the_fields_of_coco(self):
         info = SyntheticPoseDataset(3, seed=4).get_data_info(2)
         assert info['img'].shape == (768, 576, 3)
         assert info['img'].dtype == np.uint8
@@ -156,7 +156,7 @@ class TestSamples:
             assert torch.equal(
                 torch.stack(alone['inputs']), torch.stack(worker['inputs']))
 
-    def test_bottomup_mode(self):
+    def test_bottomup_mode_is_taken(self):
         dataset = SyntheticPoseDataset(
             2, image_size=(96, 128), data_mode='bottomup')
         info = dataset.get_data_info(1)
@@ -207,7 +207,7 @@ class TestAnnotation:
         assert all((f.visible[:3] == 0).all() for f in backs)
         assert any((f.visible[3:5] == 2).any() for f in backs)
 
-    def test_left_and_right(self):
+    def test_left_is_to_the_right_of_who_faces_the_camera(self):
         # The person's left is to the right of the picture of its front.
         left, right = (KEYPOINTS.index(f'{side}_shoulder')
                        for side in ('left', 'right'))
@@ -297,7 +297,7 @@ class TestPicture:
         assert num_eyes > 25
 
     @pytest.mark.parametrize('size', [(32, 32), (48, 64), (400, 300)])
-    def test_any_image_size(self, size):
+    def test_images_may_have_any_size(self, size):
         for index in range(8):
             rng = build_rng(index)
             img = render_figure(sample_figure(rng, size), rng)
@@ -334,7 +334,7 @@ class TestWithMMPose:
             assert heatmaps.amax() > 0.5
 
     @pytest.mark.parametrize('lazy_init', [False, True])
-    def test_metrics_of_perfect_predictions(self, lazy_init):
+    def test_metrics_of_perfect_predictions_are_perfect(self, lazy_init):
         dataset = SyntheticPoseDataset(
             24,
             seed=7,

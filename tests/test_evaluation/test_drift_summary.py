@@ -11,7 +11,7 @@ LOW, MID, HIGH = (48, 64), (96, 128), (192, 256)
 VALUES = {LOW: .2, MID: .8, HIGH: .6}
 
 
-def test_accuracy():
+def test_of_an_accuracy_the_lowest_is_the_worst():
     assert summarise_drift(VALUES, [MID, HIGH], 'greater') == pytest.approx({
         'trained/mean': .7,
         'trained/worst': .6,
@@ -21,7 +21,7 @@ def test_accuracy():
     })
 
 
-def test_error():
+def test_of_an_error_the_highest_is_the_worst():
     assert summarise_drift(VALUES, [LOW], 'less') == pytest.approx({
         'trained/mean': .2,
         'trained/worst': .2,

@@ -93,7 +93,7 @@ def test_views_stand_below_the_plain_one_with_their_cost():
     ]
 
 
-def test_client_table():
+def test_the_client_table_has_a_row_for_each_client():
     result = make_result('a', {LOW: 0.5},
                          clients=[
                              ClientResult('far|away', View(LOW), 7,

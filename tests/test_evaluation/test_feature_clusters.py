@@ -24,7 +24,7 @@ def planted(number=30, seed=0):
         values.astype(np.float32), np.tile(np.arange(number), 2), sizes)
 
 
-def test_planted_clusters():
+def test_planted_clusters_are_found():
     rows = planted()
     assert silhouette_by_resolution(rows) > .99
     # A person's other row is at the distance 2; of any other person's rows
@@ -34,7 +34,7 @@ def test_planted_clusters():
     assert silhouette_by_person(swapped) == silhouette_by_resolution(rows)
 
 
-def test_shuffled_labels():
+def test_shuffled_labels_have_no_clusters():
     rows = planted(300)
     shuffled = np.random.default_rng(1).permutation(rows.sizes)
     score = silhouette_by_resolution(
@@ -93,12 +93,12 @@ def test_perplexity_fits_few_rows(number):
     assert np.isfinite(embed(values)).all()
 
 
-def test_too_few_rows():
+def test_too_few_rows_are_refused():
     with pytest.raises(ConfigError, match='features: there are 3 rows'):
         embed(np.eye(3))
 
 
-def test_all_at_once():
+def test_an_embedding_has_points_and_both_scores():
     rows = planted(5)
     embedding = embed_rows(rows, seed=2)
     np.testing.assert_array_equal(embedding.points, embed(rows.values, 2))

@@ -122,7 +122,7 @@ def test_hidden_and_outer_keypoints_do_not_count():
         features.dense.values[7:9], expected, atol=.05)
 
 
-def test_samples_between_cells():
+def test_features_between_cells_are_interpolated():
     """Two cells of 4 pixels: their centres lie at pixels 1.5 and 5.5."""
     maps = torch.tensor([0., 1.]).expand(1, 1, 2, 2)
     x = torch.tensor([1.5, 3.5, 4.5, 5.5, 7., 0.])

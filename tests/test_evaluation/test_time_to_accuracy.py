@@ -64,7 +64,7 @@ def test_first_validated_round_at_or_above_a_target(tmp_path):
                                  (60., 0.7)]
 
 
-def test_table(tmp_path):
+def test_the_table_has_a_row_for_each_run(tmp_path):
     fast = write_run(tmp_path / 'fast_1', [0.25, 0.5], seconds=2.5)
     slow = write_run(tmp_path / 'slow', [0.5, 0.5, None])
     comparison, _ = compare([fast, slow], 'PCK', [50, 62.5])

@@ -8,7 +8,7 @@ from mmpose_raf.evaluation import View, list_views
 LOW, MID, HIGH = (48, 64), (96, 128), (192, 256)
 
 
-def test_names_and_model_sizes():
+def test_views_have_names_and_model_sizes():
     assert View(LOW).name == '64x48'
     assert View(MID, capture_size=LOW).name == '128x96-captured-at-64x48'
     assert View(LOW, upsample_to=MID).name == '64x48-upsampled-to-128x96'
@@ -34,7 +34,7 @@ def test_only_what_makes_sense_is_shown():
     ([], LOW, 'upsample_to'),
     ([], (48, 128), 'upsample_to'),  # higher, but narrower
 ])
-def test_views_that_nobody_would_see(captured, target, field):
+def test_views_that_nobody_would_see_are_refused(captured, target, field):
     with pytest.raises(ConfigError, match='none of input_sizes') as error:
         list_views([(64, 64)], captured, target)
     assert error.value.field == field

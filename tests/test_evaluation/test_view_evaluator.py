@@ -47,7 +47,7 @@ def test_an_evaluation_starts_anew_after_its_end():
         assert views.evaluate('a', 1)['PCK'] == pytest.approx(pck)
 
 
-def test_accuracy_of_each_keypoint():
+def test_each_keypoint_has_its_accuracy():
     evaluator = evaluator_of(KeypointAccuracy(.1, 'bbox'))
     samples = [sample(9.9), sample(10.1), sample(0, (0, 1, 0)), sample(0)]
     evaluator.process(samples, None)

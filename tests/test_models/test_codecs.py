@@ -21,8 +21,8 @@ MSRA = MSRAHeatmap((192, 256), (48, 64), sigma=2, unbiased=True)
     ('relative', (288, 384), (72, 96), 3, 17),
     ('relative', (256, 192), (64, 48), 1.5, 7),
 ])
-def test_sizes_sigma_and_kernel(codec, mode, size, heatmap_size, sigma,
-                                kernel):
+def test_sizes_sigma_and_kernel_follow_the_input(codec, mode, size,
+                                                 heatmap_size, sigma, kernel):
     resized = resize_codec(codec, size, mode)
     assert type(resized) is type(codec)
     assert resized is not codec
@@ -89,7 +89,7 @@ def test_unknown_sigma_mode_is_refused():
 
 @pytest.mark.parametrize('sigma, kernel', [(3, 17), (2, 11), (1.5, 7), (1, 5),
                                            (.5, 3), (.01, 3)])
-def test_blur_kernel(sigma, kernel):
+def test_blur_kernel_is_that_of_mmposes_rule(sigma, kernel):
     assert blur_kernel_of(sigma) == kernel
 
 

@@ -195,7 +195,7 @@ def test_the_log_says_once_when_levels_cannot_go_together(options, is_said,
     assert all('PlainViT takes one level' in message for message in said)
 
 
-def test_without_gradients():
+def test_losses_need_no_gradients():
     with torch.no_grad():
         model = build(passes='in_turn')
         assert model.loss(IMAGES, SAMPLES)['loss_kpt'].isfinite()

@@ -95,14 +95,14 @@ def test_average_is_over_keypoints_not_over_instances():
     assert heatmap_accuracy(output, target, visible).item() == .5
 
 
-def test_nobody_visible():
+def test_accuracy_is_0_where_nobody_is_visible():
     heatmaps = torch.rand(2, 3, 8, 8)
     visible = torch.zeros(2, 3, dtype=torch.bool)
     assert heatmap_accuracy(heatmaps, heatmaps, visible).item() == 0
     assert theirs(heatmaps, heatmaps, visible, .05) == 0
 
 
-def test_bfloat16():
+def test_bfloat16_is_taken():
     target = torch.rand(2, 3, 16, 12)
     visible = torch.ones(2, 3, dtype=torch.bool)
     output = target.bfloat16()

@@ -71,7 +71,7 @@ def test_noise_does_not_grow_beyond_the_border(sigma):
         assert found.max() <= limit * (1 + 1e-6)
 
 
-def test_a_heatmap_smaller_than_its_window():
+def test_a_heatmap_may_be_smaller_than_its_window():
     small = gaussian(2.2, 1.1, size=(6, 4))
     expected = gaussian(2.2, 1.1, size=(6, 4), margin=7)
     found = window(small, (2, 1), 1.5, 7)

@@ -125,7 +125,7 @@ def test_other_codecs_are_refused():
 # -- where MMPose errs -------------------------------------------------------
 
 
-def test_gaussian_by_hand():
+def test_gaussian_is_that_by_hand():
     codec = UDPHeatmap((13, 9), (13, 9), sigma=1)
     target, weights = encode_batch(codec, torch.tensor([[[5.25, 3.]]]),
                                    torch.ones(1, 1))

@@ -38,7 +38,7 @@ def sample(image, points):
         # wider than some levels, but not as high
         ((256, 160), [(256, 160), LOW]),
     ])
-def test_levels_of(native, levels):
+def test_levels_fit_into_the_native_size(native, levels):
     assert levels_of(LADDER, native) == levels
     assert levels_of(LADDER[::-1], native) == levels
     assert levels_of([], native) == [native]
@@ -46,7 +46,7 @@ def test_levels_of(native, levels):
         {native, *LADDER}, reverse=True)
 
 
-def test_weights_of_levels():
+def test_weights_of_levels_add_up_to_1():
     assert weigh_levels(LADDER, 'uniform') == [1 / 3] * 3
     assert weigh_levels(LADDER, 'area') == [16 / 29, 9 / 29, 4 / 29]
     assert weigh_levels([LOW], 'area') == [1]
@@ -194,7 +194,7 @@ def test_the_other_convention_would_be_noticed(use_udp):
 @pytest.mark.parametrize('use_udp, expected',
                          [(True, [[95, 127], [0, 0]]),
                           (False, [[95.5, 127.5], [0, 0]])])
-def test_keypoints_by_hand(use_udp, expected):
+def test_keypoints_move_as_by_hand(use_udp, expected):
     keypoints = torch.tensor([[191., 255.], [0., 0.]])
     moved = resize_keypoints(keypoints, HIGH, LOW, use_udp)
     torch.testing.assert_close(moved, torch.tensor(expected).float())

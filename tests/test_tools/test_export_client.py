@@ -6,7 +6,7 @@ from tests.tool_main import tool_main
 from tests.toy import run, toy_config
 
 
-def test_export_client(tmp_path, monkeypatch, capsys):
+def test_a_clients_model_is_written_once(tmp_path, monkeypatch, capsys):
     run(toy_config(tmp_path, rounds=1, local_params='norm'))
     out = tmp_path / 'low.pth'
     arguments = (tmp_path / 'epoch_1.pth', 'low', '-o', out)

@@ -60,7 +60,8 @@ def read_rows():
         return list(csv.DictReader(file))
 
 
-def test_results(monkeypatch, capfd, folder):
+def test_results_hold_the_same_persons_at_every_size(monkeypatch, capfd,
+                                                     folder):
     assert main(monkeypatch, *CALL) == 0
     results = json.loads(Path('out/feature_tsne.json').read_text())
     # The ladder's sizes.
@@ -172,7 +173,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize('name', ERRORS)
-def test_errors(monkeypatch, capfd, folder, name):
+def test_errors_are_one_line(monkeypatch, capfd, folder, name):
     arguments, field, fragment = ERRORS[name]
     assert_refused(monkeypatch, capfd, arguments, field, fragment)
 

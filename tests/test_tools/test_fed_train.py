@@ -174,7 +174,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize('name', ERRORS)
-def test_errors_in_a_config(monkeypatch, capfd, folder, name):
+def test_errors_in_a_config_are_one_line(monkeypatch, capfd, folder, name):
     code, field, fragment = ERRORS[name]
     write_config(folder / 'config.py', folder / 'data', f'\n{code}\n')
     assert_refused(monkeypatch, capfd, folder, field, fragment, 'config.py')
@@ -190,13 +190,13 @@ def test_errors_in_a_config(monkeypatch, capfd, folder, name):
     (['config.py', '--cfg-options', 'randomness.seed=-1'
       ], 'randomness.seed', '-1'),
 ])
-def test_errors_on_the_command_line(monkeypatch, capfd, folder, arguments,
-                                    field, fragment):
+def test_errors_on_the_command_line_are_one_line(monkeypatch, capfd, folder,
+                                                 arguments, field, fragment):
     assert_refused(monkeypatch, capfd, folder, field, fragment, *arguments)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
-def test_mixed_precision_without_a_gpu(monkeypatch, capfd, folder):
+def test_mixed_precision_is_refused_without_a_gpu(monkeypatch, capfd, folder):
     assert_refused(monkeypatch, capfd, folder, '--amp', 'GPU', 'config.py',
                    '--amp')
 
@@ -226,7 +226,7 @@ def finished(tmp_path_factory):
     return folder
 
 
-def test_run(finished):
+def test_a_run_leaves_its_checkpoints_and_its_config(finished):
     """Also with a config that does not name the package's import."""
     names = {path.name for path in (finished / 'run').iterdir()}
     assert {'epoch_1.pth', 'epoch_2.pth', 'last_checkpoint',

@@ -43,7 +43,7 @@ def texts_of(legend):
     return [text.get_text() for text in legend.get_texts()]
 
 
-def test_panels_and_titles(monkeypatch, tmp_path):
+def test_titles_of_the_panels_have_the_scores(monkeypatch, tmp_path):
     figure = draw(monkeypatch, tmp_path / 'a.png', 5)
     assert [axes.get_title() for axes in figure.axes] == [
         'pooled features by resolution\nsilhouette: 0.00',

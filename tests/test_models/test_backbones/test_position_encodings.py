@@ -23,7 +23,7 @@ def test_grid_is_detrs_sine_encoding(channels, grid):
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
 
 
-def test_grid_by_hand():
+def test_grid_is_that_by_hand():
     grid = sine_cosine_grid(4, (2, 4), CPU)[0]
     # The lowest frequency is 1: row 1 of 2 is half a turn, column 1 of 4 a
     # quarter. y comes first, sine before cosine.
@@ -49,7 +49,7 @@ def test_gpe_is_the_grid_through_a_depthwise_convolution():
         encoding.transpose(1, 2).reshape(1, 8, 5, 3), expected)
 
 
-def test_fourier_features_by_hand():
+def test_fourier_features_are_those_by_hand():
     grid = fourier_grid(8, (2, 4), CPU)[0]
     # Half a period and eight in the image. The centre of row 0 of 2 is at a
     # quarter of the height, that of column 1 of 4 at 3/8 of the width.

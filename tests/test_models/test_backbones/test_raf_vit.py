@@ -131,7 +131,7 @@ def test_ape_learns_at_every_size():
                                                        ('base', 768, 12, 12),
                                                        ('large', 1024, 24, 16),
                                                        ('huge', 1280, 32, 16)])
-def test_number_of_parameters_in_closed_form(arch, width, depth, heads):
+def test_parameters_are_as_many_as_the_formula_says(arch, width, depth, heads):
     with torch.device('meta'):
         model = RAFViT(arch)
     block = 12 * width**2 + 13 * width  # qkv, proj, MLP and two norms
@@ -212,7 +212,7 @@ def test_initialisation_is_that_of_a_vit():
 
 @pytest.mark.parametrize('pos_embed', ['gpe', 'fourier', 'ape'])
 @pytest.mark.parametrize('with_cls_token', [False, True])
-def test_any_aspect_ratio(pos_embed, with_cls_token):
+def test_any_aspect_ratio_is_taken(pos_embed, with_cls_token):
     model = tiny(pos_embed=pos_embed, with_cls_token=with_cls_token)
     for height, width in SIZES:
         features = model(torch.randn(1, 3, height, width))
@@ -354,7 +354,7 @@ def test_frozen_stages_freeze_what_they_say(options):
         assert not any(layer.training for layer in model.layers)
 
 
-def test_bfloat16_autocast():
+def test_autocast_to_bfloat16_changes_little():
     model = randomize(tiny(with_cls_token=True))
     images = torch.randn(1, 3, 64, 48)
     with torch.autocast('cpu', torch.bfloat16):
@@ -366,7 +366,7 @@ def test_bfloat16_autocast():
     assert error < .1
 
 
-def test_inference_mode_before_training():
+def test_training_works_after_inference_mode():
     model = tiny()
     images = torch.randn(1, 3, 80, 112)  # a grid that no other test has
     with torch.inference_mode():

@@ -17,20 +17,20 @@ ONE = torch.ones(1, 1)
 
 @pytest.mark.parametrize('teacher, expected', [('next', [4, 9]),
                                                ('highest', [4, 25])])
-def test_teacher_by_hand(teacher, expected):
+def test_the_teacher_is_the_next_or_the_highest(teacher, expected):
     heatmaps = [constant(1, (8, 6)), constant(3, (4, 3)), constant(6, (2, 2))]
     terms = MultiResolutionDistillLoss(teacher=teacher)(heatmaps, ONE)
     assert [term.item() for term in terms] == expected
 
 
-def test_nearest_by_hand():
+def test_nearest_is_that_by_hand():
     teacher = torch.tensor([[[[1., 2.], [3., 4.]]]])
     student = torch.tensor([[[[2.]]]])
     term, = MultiResolutionDistillLoss()([teacher, student], ONE)
     assert term.item() == pytest.approx((1 + 0 + 1 + 4) / 4)
 
 
-def test_nearest_at_a_ratio_of_four_to_three():
+def test_nearest_rounds_down_at_a_ratio_of_four_to_three():
     student = torch.tensor([[[[1., 2., 3.]]]])
     # pixel i takes floor(i * 3 / 4)
     teacher = torch.tensor([[[[1., 1., 2., 3.]]]])
@@ -110,7 +110,7 @@ def test_bilinear_students_agree_on_a_ramp(use_udp):
     assert nearest.item() > .01
 
 
-def test_bilinear_by_interpolate():
+def test_bilinear_is_that_of_interpolate():
     teacher, student = torch.randn(2, 3, 12, 8), torch.randn(2, 3, 9, 6)
     enlarged = F.interpolate(
         student, size=(12, 8), mode='bilinear', align_corners=True)
@@ -119,7 +119,7 @@ def test_bilinear_by_interpolate():
     torch.testing.assert_close(term, F.mse_loss(enlarged, teacher))
 
 
-def test_a_smaller_teacher_by_interpolate():
+def test_a_smaller_teacher_is_that_of_interpolate():
     teacher, student = torch.randn(2, 3, 12, 8), torch.randn(2, 3, 9, 6)
     smaller = F.interpolate(
         teacher, size=(9, 6), mode='bilinear', align_corners=True)

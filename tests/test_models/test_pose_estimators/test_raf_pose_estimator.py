@@ -161,7 +161,7 @@ def loss_by_hand(levels, alpha=1., teacher='next'):
     ((160, 224), [(160, 224), MID, LOW]),
     ((64, 64), [(64, 64)]),
 ])
-def test_loss_by_hand(native, levels):
+def test_loss_is_that_by_hand(native, levels):
     model = build()
     images, samples = batch_of(native)
     with torch.no_grad():
@@ -189,7 +189,7 @@ def test_loss_by_hand(native, levels):
     dict(teacher='highest'),
     dict(alpha=2., teacher='highest'),
 ])
-def test_options_of_the_distillation(options):
+def test_options_of_the_distillation_change_the_loss_as_told(options):
     distill = dict(type='MultiResolutionDistillLoss', **options)
     model = build(distill=distill)
     images, samples = batch_of(HIGH)
@@ -201,7 +201,7 @@ def test_options_of_the_distillation(options):
     assert abs(total - loss_by_hand(levels)[0]) > 1e-3 * total
 
 
-def test_without_distillation():
+def test_without_distillation_the_loss_is_that_of_the_tasks():
     model = build(distill=None)
     images, samples = batch_of(HIGH)
     losses = model.loss(images, samples)
@@ -218,7 +218,7 @@ def test_without_distillation():
     (MID, [9 / 13, 4 / 13]),
     (LOW, [1.]),
 ])
-def test_levels_weighted_by_their_area(native, shares):
+def test_levels_are_weighted_by_their_area(native, shares):
     model = build(level_weights='area', distill=dict(
         type='MultiResolutionDistillLoss', alpha=.5))
     images, samples = batch_of(native)
@@ -264,7 +264,7 @@ def test_one_level_a_batch_follows_torchs_seed():
 
 
 @pytest.mark.parametrize('native', [LOW, MID, (160, 224)])
-def test_levels_above_the_native_size(native):
+def test_levels_above_the_native_size_are_trained_if_wanted(native):
     model = build(upward=True, level_weights='area')
     images, samples = batch_of(native)
     levels = sorted({*LADDER, native}, reverse=True)
@@ -312,7 +312,7 @@ def test_a_smaller_client_keeps_the_width_in_the_image():
     torch.testing.assert_close(total, expected, rtol=1e-4, atol=1e-8)
 
 
-def test_msra_by_hand():
+def test_loss_of_msra_heatmaps_is_that_by_hand():
     model = build(head=head_cfg(decoder=codec_cfg(udp=False)))
     images, samples = batch_of(HIGH)
     with torch.no_grad():
@@ -401,7 +401,7 @@ def test_accuracy_is_that_of_the_native_level(monkeypatch):
     assert accuracy.item() == pytest.approx(2 / 5)
 
 
-def test_bfloat16_autocast():
+def test_autocast_to_bfloat16_changes_little():
     model = build()
     images, samples = batch_of(HIGH)
     exact = model.parse_losses(model.loss(images, samples))[0]
@@ -719,7 +719,7 @@ def test_one_checkpoint_predicts_at_any_size(monkeypatch):
          dict(type='FeatureMapProcessor', select_index=0)),
     ],
     ids=['ResNet', 'HRNet'])
-def test_backbones_and_head_of_mmpose(backbone, channels, neck):
+def test_backbones_and_head_of_mmpose_are_trained(backbone, channels, neck):
     deconv = (8, 8, 8) if neck is None else None
     model = build(
         ladder=[LOW, (64, 96)],
