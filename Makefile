@@ -1,6 +1,7 @@
 # make demo      train FedAvg and RAF on rendered people, side by side
 # make test      run all tests, with coverage
 # make install   what both need; `make VENV=... PYTHON=... TORCH=...`
+# make docs      build the documentation into site/
 # make gpu-check what waits for a GPU, in 25 minutes; results in gpu_check/
 # make wheels    what gpu-check needs on a machine without a package index
 #
@@ -23,16 +24,23 @@ HAVE ?= torch torchvision triton numpy scipy matplotlib pillow pandas \
 STEPS ?=
 OUT ?= gpu_check
 
-.PHONY: demo test fast-test install gpu-check wheels check-python clean
+.PHONY: demo test fast-test docs install gpu-check wheels check-python clean
 
 demo: install
-	@$(BIN)/python tools/run_experiments.py configs/experiments/demo.py --jobs 2
+	@$(BIN)/mmpose-raf demo
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --cov --cov-fail-under=90
 
 fast-test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow"
+
+# Reads the code without importing it, so that it needs nothing else.
+docs: | check-python
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@$(PIP) -r requirements-docs.txt
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
+	@echo 'Open site/index.html'
 
 install: $(VENV)/.installed
 

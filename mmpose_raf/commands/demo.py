@@ -12,7 +12,7 @@ from mmpose_raf.commands import experiments
 NEXT = """
 What to try next:
   mmpose-raf train mmpose_raf::raf_demo.py     one of the trainings, its log
-  mmpose-raf train --help                      your own config: docs/federate.md
+  mmpose-raf train --help                      your own config: docs/how_to/federate.md
   mmpose-raf experiments mmpose_raf::experiments/synthetic_headline.py"""
 
 
