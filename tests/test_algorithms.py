@@ -74,13 +74,17 @@ def test_one_round(model, path, tmp_path, monkeypatch):
         f'federation.clients.{i}.input_size={SIZES[client.input_size]}'
         for i, client in enumerate(clients)
     ]
+    layers = [
+        'federation.local_objective.layers=' +
+        dict(vit="['layers.0']", cnn="['layer1']")[model]
+    ] if path.stem == 'feature_alignment' else []
     proxy = ['federation.aggregator.proxy_samples=4'
              ] if 'proxy_samples' in aggregator else []
     work_dir = tmp_path / 'run'
     monkeypatch.setenv('LOCAL_RANK', '0')
     code = tool_main('train', monkeypatch, config, '--work-dir', work_dir,
                      '--cfg-options', 'train_cfg.max_epochs=1',
-                     'train_cfg.val_interval=1', *sizes, *proxy)
+                     'train_cfg.val_interval=1', *sizes, *proxy, *layers)
     assert code == 0
     saved = torch.load(work_dir / 'epoch_1.pth', weights_only=True)
     federation = saved['federation']

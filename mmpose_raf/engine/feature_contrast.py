@@ -1,7 +1,8 @@
 """A local objective's loss on features, beside the loss of the model."""
 
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Tuple
+from fnmatch import fnmatchcase
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -10,12 +11,16 @@ from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import LocalObjective, TrainingStart
 from mmpose_raf.federation.state_math import State
 from mmpose_raf.models.evaluation_mode import evaluating
+from .settings_checks import KEY
 
-FIELD = 'federation.local_objective.feature_module'
+FIELD = f'{KEY}.local_objective.feature_module'
 
 
 class FeatureContrast:
-    """Adds :meth:`LocalObjective.feature_loss` to what a model returns.
+    """Adds a loss on features to what a model returns.
+
+    It is :meth:`LocalObjective.layer_loss` if the objective has
+    ``feature_layers``, :meth:`LocalObjective.feature_loss` if not.
 
     It watches the submodule in each forward pass of a training step. Where
     that is given several levels of a ladder, or called once for each, the
@@ -26,16 +31,19 @@ class FeatureContrast:
         objective (LocalObjective): With a ``feature_module``.
 
     Raises:
-        ConfigError: If the model has no such submodule.
+        ConfigError: If the model has no such submodule or layer.
     """
 
     def __init__(self, model: nn.Module, objective: LocalObjective):
         self.objective = objective
         self.prefix = f'{objective.feature_module}.'
         self.module = find_module(model, objective.feature_module)
+        self.layers = find_layers(self.module, objective.feature_layers)
         self.model = model
         self.references: List[State] = []
-        self._seen: List[Tuple[Tensor, Tensor]] = []
+        # Images and features; of layers their outputs, the first of each.
+        self._seen: List[Tuple[Tensor, Any]] = []
+        self._outputs: Dict[nn.Module, Tensor] = {}
         self._is_watching = False
 
     @contextmanager
@@ -52,6 +60,8 @@ class FeatureContrast:
             self.model.register_forward_pre_hook(
                 self._begin, with_kwargs=True),
             self.module.register_forward_hook(self._see),
+            *(layer.register_forward_hook(self._keep)
+              for layer in self.layers),
             self.model.register_forward_hook(self._add_loss, with_kwargs=True)
         ]
         try:
@@ -59,11 +69,11 @@ class FeatureContrast:
         finally:
             for handle in handles:
                 handle.remove()
-            self.references = []
+            self.references, self._outputs = [], {}
 
     def _begin(self, model: nn.Module, args: tuple, kwargs: dict):
         call = dict(zip(('inputs', 'data_samples', 'mode'), args), **kwargs)
-        self._seen = []
+        self._seen, self._outputs = [], {}
         self._is_watching = call.get('mode') == 'loss'
         if self._is_watching:
             self._shape = call['inputs'].shape[:2]
@@ -76,7 +86,21 @@ class FeatureContrast:
             # What else a submodule is given depends on weights before it.
             if images.shape[:2] != self._shape:
                 raise self._error('is not given the images')
-            self._seen.append((images, pool(output)))
+            self._seen.append((images, self._features(output)))
+
+    def _keep(self, layer: nn.Module, args: tuple, output: Any):
+        self._outputs.setdefault(layer, last_of(output))
+
+    def _features(self, output: Any) -> Any:
+        """What is compared, once the submodule has made its output."""
+        if not self.layers:
+            return pool(output)
+        outputs, self._outputs = self._outputs, {}
+        if len(outputs) < len(self.layers):
+            raise ConfigError(f'{KEY}.local_objective.layers',
+                              'some of these layers are not called',
+                              'choose others')
+        return [outputs[layer] for layer in self.layers]
 
     def _add_loss(self, model: nn.Module, args: tuple, kwargs: dict,
                   losses: dict):
@@ -86,14 +110,25 @@ class FeatureContrast:
             raise self._error('is not called in training')
         (images, features), = self._seen
         self._seen, self._is_watching = [], False
+        self._outputs = {}  # of lower levels
         with evaluating(self.module):
             others = [
-                pool(functional_call(self.module, state, (images, )))
+                self._features(
+                    functional_call(self.module, state, (images, )))
                 for state in self.references
             ]
         name = f'loss_{type(self.objective).__name__.lower()}'
-        return dict(
-            losses, **{name: self.objective.feature_loss(features, others)})
+        return dict(losses, **{name: self._compare(features, others)})
+
+    def _compare(self, features: Any, others: List[Any]) -> Tensor:
+        if not self.layers:
+            return self.objective.feature_loss(features, others)
+        # Tokens of several levels in one: those of the first come first.
+        own = [
+            layer[:, :other.shape[1]] if layer.ndim == 3 else layer
+            for layer, other in zip(features, others[0])
+        ]
+        return self.objective.layer_loss(own, others)
 
     def _error(self, problem: str) -> ConfigError:
         name = self.objective.feature_module
@@ -118,8 +153,30 @@ def find_module(model: nn.Module, name: str) -> nn.Module:
     return modules[name]
 
 
+def find_layers(module: nn.Module, patterns: Sequence[str]) -> List[nn.Module]:
+    """Find the layers of a submodule whose outputs are compared.
+
+    Raises:
+        ConfigError: If a pattern fits none.
+    """
+    layers = dict(module.named_modules())
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in layers):
+            children = ', '.join(name for name, _ in module.named_children())
+            raise ConfigError(f'{KEY}.local_objective.layers',
+                              f'{pattern!r} fits no layer',
+                              f'in the submodule there are {children}')
+    return [
+        layer for name, layer in layers.items()
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+    ]
+
+
+def last_of(features: Any) -> Tensor:
+    """The last of several feature maps, or the only one."""
+    return features[-1] if isinstance(features, (list, tuple)) else features
+
+
 def pool(features: Any) -> Tensor:
     """Average the last feature map (B, C, H, W) over the image: (B, C)."""
-    if isinstance(features, (list, tuple)):
-        features = features[-1]
-    return features.flatten(2).mean(2)
+    return last_of(features).flatten(2).mean(2)

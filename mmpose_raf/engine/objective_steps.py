@@ -84,9 +84,15 @@ class ObjectiveSteps:
             for name, parameter in self.parameters.items()
             if parameter.grad is not None
         }
-        gradients = self.objective.gradient(
-            {name: parameter.detach()
-             for name, parameter in trained.items()}, start)
+        now = {name: parameter.detach() for name, parameter in trained.items()}
+        if self.objective.is_observing:
+            self.objective.observe(
+                now, {
+                    name: parameter.grad if scale is None else
+                    parameter.grad / scale
+                    for name, parameter in trained.items()
+                }, start)
+        gradients = self.objective.gradient(now, start)
         if gradients:
             added = [gradients[name] for name in trained]
             if scale is not None:

@@ -14,7 +14,7 @@ from mmpose_raf.building import build, check_signature, explaining
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.any_size import AnySizePredictor
 from mmpose_raf.evaluation.view import list_views
-from .feature_contrast import find_module
+from .feature_contrast import FeatureContrast
 from .federation_data import count_distributions, fingerprint_of, share_out
 from .federation_settings import FederationSettings
 from .personal_layers import find_personal
@@ -58,7 +58,7 @@ def check_parts(cfg: Config, settings: FederationSettings) -> str:
                             settings.clients, shares)
         objective = settings.build_local_objective()
         if objective and objective.feature_module:
-            find_module(model, objective.feature_module)
+            FeatureContrast(model, objective)
     return fingerprint_of(shares, settings)
 
 

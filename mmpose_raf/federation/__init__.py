@@ -9,17 +9,18 @@ from .client_state import ClientState
 from .errors import FederationError
 from .folded_updates import FoldedUpdates
 from .messages import ClientUpdate, TrainRequest, find_fault, is_finite
-from .objectives import (MOON, SCAFFOLD, FedDyn, FedProx, LocalObjective,
-                         TrainingStart)
+from .objectives import (MOON, SCAFFOLD, FeatureAlignment, FedDyn, FedProx,
+                         LocalObjective, PGFed, TrainingStart)
 from .round_report import RoundReport, Traffic
 from .server import Server
 
 __all__ = [
     'Aggregator', 'ClientState', 'ClientUpdate', 'ContributionFair',
     'CoordinateMedian', 'DiscrepancyAware', 'FedAdagrad', 'FedAdam', 'FedAvg',
-    'FedAvgM', 'FedDyn', 'FedProx', 'FedYogi', 'FederationError', 'FoldedUpdates', 'Krum',
+    'FedAvgM', 'FedDyn', 'FedProx', 'FedYogi', 'FeatureAlignment',
+    'FederationError', 'FoldedUpdates', 'Krum',
     'LayerwiseDivergenceAware', 'LearnableWeights', 'LocalObjective',
-    'LossAware', 'MOON', 'MultiKrum', 'NormClipping', 'RoundReport',
+    'LossAware', 'MOON', 'MultiKrum', 'NormClipping', 'PGFed', 'RoundReport',
     'SCAFFOLD', 'Server', 'StalenessAware', 'Traffic', 'TrainRequest',
     'TrainingStart', 'TrimmedMean', 'find_fault', 'is_finite'
 ]

@@ -79,7 +79,7 @@ class Server:
         self.num_requests[client] = number + 1
         request = TrainRequest(
             client, number, round_, self.version, self.state,
-            self.objective.download() if self.objective else {})
+            self.objective.download(client) if self.objective else {})
         self.in_flight[client] = request
         traffic = self.report.traffic
         traffic.down += state_bytes(request.state) + state_bytes(

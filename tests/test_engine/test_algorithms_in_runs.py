@@ -23,7 +23,9 @@ from tests.toy import (SIZES, Witness, assert_states_equal,
 OBJECTIVES = dict(fedprox=dict(type='FedProx', mu=.5),
                   scaffold=dict(type='SCAFFOLD'),
                   feddyn=dict(type='FedDyn', alpha=.2),
-                  moon=dict(type='MOON', mu=5.))
+                  moon=dict(type='MOON', mu=5.),
+                  pgfed=dict(type='PGFed', mu=.5, momentum=.5),
+                  alignment=dict(type='FeatureAlignment', mu=3.))
 FIVE = [
     dict(name=str(i), input_size=SIZES[name], samples_per_second=speed)
     for i, (name, speed) in enumerate(

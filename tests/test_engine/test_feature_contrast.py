@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
+from mmpose_raf.engine.preflight import check_run
 from mmpose_raf.errors import ConfigError
 from tests.test_engine.by_hand import (FederationByHand,
                                        assert_like_by_hand)
@@ -61,6 +62,54 @@ def test_like_by_hand(tmp_path, raf):
     by_hand, plain = (kind(cfg, witness.first)
                       for kind in (MoonByHand, FederationByHand))
     assert_like_by_hand(witness.rounds, by_hand, plain, atol=2e-5, least=1e-3)
+
+
+class AlignmentByHand(MoonByHand):
+    """Blocks of the client and of the global model, of the same images."""
+
+    def loss(self, model, keys):
+        batch = self.batch(model, keys)
+        with torch.no_grad():
+            anchors = self.blocks(self.anchor, batch)
+        return FederationByHand.loss(self, model, keys) + MU / 2 * sum(
+            (own - anchor).square().mean()
+            for own, anchor in zip(self.blocks(model, batch), anchors))
+
+    def blocks(self, model, batch):
+        outputs = []
+        handles = [
+            layer.register_forward_hook(
+                lambda module, args, output: outputs.append(output))
+            for layer in model.backbone.layers
+        ]
+        model.backbone(batch)
+        for handle in handles:
+            handle.remove()
+        return outputs
+
+
+@pytest.mark.parametrize('raf', [True, False])
+def test_alignment_like_by_hand(tmp_path, raf):
+    """Also on a ladder, whose levels pass through the blocks together."""
+    cfg = toy_config(tmp_path,
+                     rounds=2,
+                     raf=raf,
+                     hooks=[dict(type='Witness')],
+                     local_objective=dict(type='FeatureAlignment', mu=MU))
+    witness = hook_of(run(cfg), Witness)
+    by_hand, plain = (kind(cfg, witness.first)
+                      for kind in (AlignmentByHand, FederationByHand))
+    assert_like_by_hand(witness.rounds, by_hand, plain, atol=2e-5, least=1e-3)
+
+
+def test_alignment_of_layers_that_are_not_there(tmp_path):
+    cfg = toy_config(tmp_path / 'run',
+                     local_objective=dict(type='FeatureAlignment',
+                                          mu=1.,
+                                          layers=['layers.0', 'layer1']))
+    with pytest.raises(ConfigError, match="layers: 'layer1' fits no layer"):
+        check_run(cfg)
+    assert not (tmp_path / 'run').exists()
 
 
 def test_it_is_logged_from_the_second_round(tmp_path):

@@ -9,8 +9,9 @@ import copy
 import numpy as np
 import pytest
 import torch
-from mmpose_raf.federation import (MOON, SCAFFOLD, ClientUpdate, FedAvg,
-                                   FedDyn, FedProx, TrainingStart)
+from mmpose_raf.federation import (MOON, SCAFFOLD, ClientUpdate,
+                                   FeatureAlignment, FedAvg, FedDyn, FedProx,
+                                   PGFed, TrainingStart)
 
 CURVES = [np.diag([1., .2, .5]), np.diag([.1, 1., .5]), np.diag([.6, .4, 1.])]
 OPTIMA = [np.array([3., -1., 0.]), np.array([-2., 2., 1.]),
@@ -27,21 +28,30 @@ def train(objective, rounds, steps=10, lr=.3, present=lambda round_: range(3),
     memories = {} if memories is None else memories
     for round_ in range(rounds):
         updates = []
-        download = objective.download() if objective else {}
         for i in present(round_):
+            download = objective.download(str(i)) if objective else {}
             w, upload = state['w'].clone(), {}
             start = TrainingStart(state, memories.get(i, {}), download)
             curve, optimum = torch.tensor(CURVES[i]), torch.tensor(OPTIMA[i])
+            losses = []
             for _ in range(steps):
                 gradient = curve @ (w - optimum)
+                losses.append((w - optimum) @ gradient / 2)
                 if objective is not None:
+                    objective.observe(dict(w=w), dict(w=gradient), start)
                     gradient = gradient + objective.gradient(
-                        dict(w=w), start)['w']
+                        dict(w=w), start).get('w', 0)
                 w = w - lr * gradient
             if objective is not None:
                 memories[i], upload = objective.finish_client(
                     dict(w=w), start, dict(w=steps * lr))
-            updates.append(ClientUpdate(str(i), dict(w=w), 1, upload=upload))
+            updates.append(
+                ClientUpdate(
+                    str(i),
+                    dict(w=w),
+                    1,
+                    metrics=dict(loss=float(np.mean(losses))),
+                    upload=upload))
         mean = FedAvg().aggregate(state, updates)
         if objective is not None:
             mean = objective.finish_round(state, mean, updates, 3)
@@ -109,7 +119,7 @@ def test_scaffold_by_its_algorithm():
 
 
 @pytest.mark.parametrize('make', [
-    lambda: FedProx(1.), SCAFFOLD, lambda: FedDyn(.3)])
+    lambda: FedProx(1.), SCAFFOLD, lambda: FedDyn(.3), lambda: PGFed(.3)])
 def test_parameters_without_a_gradient(make):
     """E.g. of a stage whose output nobody uses; they stay as they are."""
     objective = make()
@@ -118,12 +128,13 @@ def test_parameters_without_a_gradient(make):
     memory = {}
     for _ in range(2):
         part = dict(used=torch.full((2, ), .5))
-        begun = TrainingStart(start, memory, objective.download())
+        begun = TrainingStart(start, memory, objective.download('a'))
+        objective.observe(part, dict(used=torch.ones(2)), begun)
         added = objective.gradient(part, begun)
-        assert added['used'].isfinite().all()
+        assert all(value.isfinite().all() for value in added.values())
         memory, upload = objective.finish_client(end, begun,
                                                  dict(used=1., unused=0.))
-        update = ClientUpdate('a', end, 1, upload=upload)
+        update = ClientUpdate('a', end, 1, dict(loss=1.), upload=upload)
         result = objective.finish_round(start, end, [update], 1)
         assert result['unused'].tolist() == [1, 1, 1]
 
@@ -144,6 +155,70 @@ def test_feddyn_by_its_algorithm():
         h = h - alpha / 3 * sum(theta - w for theta in ends)
         w = np.mean(ends, 0) - h / alpha
     np.testing.assert_allclose(train(FedDyn(alpha), 4), w, rtol=1e-6)
+
+
+@pytest.mark.parametrize('beta, rate', [(0., .002), (.5, .002), (.5, .05)])
+def test_pgfed_by_its_algorithm(beta, rate):
+    """In numpy; client 1 misses the third round. A high rate takes
+    coefficients to 0."""
+    mu, steps, lr = .4, 10, .3
+    x, a = np.zeros(3), np.full((3, 3), np.nan)
+    known, sums, present = {}, {}, [{0, 1, 2}, {0, 1, 2}, {0, 2}, {0, 1, 2}]
+    for there in present:
+        ends, new = [], {}
+        for i in sorted(there):
+            w, extra = x.copy(), np.zeros(3)
+            for j in known:
+                a[i, j] = 1 / len(known) if np.isnan(a[i, j]) else a[i, j]
+                extra = extra + mu * a[i, j] * known[j][0]
+            if known:
+                mean = mu * np.mean([g for g, _ in known.values()], 0)
+                if beta and i in sums:
+                    extra = (1 - beta) * extra + beta * sums[i]
+                sums[i] = extra
+            gradients, losses = [], []
+            for _ in range(steps):
+                gradients.append(CURVES[i] @ (w - OPTIMA[i]))
+                losses.append((w - OPTIMA[i]) @ gradients[-1] / 2)
+                for j, (_, rest) in known.items():
+                    a[i, j] = max(0, a[i, j] - rate * (mu * rest + mean @ w))
+                w = w - lr * (gradients[-1] + extra)
+            g = np.mean(gradients, 0)
+            new[i] = g, np.mean(losses) - g @ w
+            ends.append(w)
+        x, known = np.mean(ends, 0), new
+    objective = PGFed(mu, rate, beta)
+    found = train(objective, 4, present=lambda r: sorted(present[r]))
+    np.testing.assert_allclose(found, x, rtol=1e-6)
+    learned = [[objective.coefficients[str(i)][str(j)] for j in range(3)]
+               for i in range(3)]
+    np.testing.assert_allclose(learned, a, rtol=1e-5)
+    assert (a == 0).any() == (rate > .01)
+    assert np.ptp(a) > .005
+
+
+def test_pgfed_follows_the_others():
+    """The more weight their risks have, the nearer a client comes to them."""
+
+    def way(mu):
+        objective, memories = PGFed(mu, 1e-9), {}
+        train(objective, 1, memories=memories)
+        start = TrainingStart(dict(w=torch.zeros(3).double()), {},
+                              objective.download('0'))
+        return objective.gradient(dict(w=torch.zeros(3).double()), start)['w']
+
+    weak, strong = way(.1), way(1.)
+    torch.testing.assert_close(10 * weak, strong)
+    # Down the hill of the mean of the risks.
+    slope = -sum(a @ b for a, b in zip(CURVES, OPTIMA))
+    assert np.dot(strong.numpy(), slope) > 0
+
+
+def test_pgfed_without_a_loss():
+    update = ClientUpdate('a', dict(w=torch.ones(3)), 1, upload=dict(
+        product=torch.ones(())))
+    with pytest.raises(ValueError, match='of client a'):
+        PGFed().finish_round({}, {}, [update], 1)
 
 
 def test_moon_by_its_formula():
@@ -184,20 +259,32 @@ def test_moon_keeps_what_it_compares():
         1, 1]
 
 
+def test_feature_alignment_by_its_formula():
+    rng = np.random.default_rng(0)
+    shapes = [(3, 5, 8), (3, 4, 2, 2)]
+    own, anchor = ([rng.normal(size=shape) for shape in shapes]
+                   for _ in range(2))
+    expected = 2 * np.mean([np.mean((f - g)**2) for f, g in zip(own, anchor)])
+    found = FeatureAlignment(2.).layer_loss(
+        [torch.tensor(f) for f in own], [[torch.tensor(g) for g in anchor]])
+    assert found.item() == pytest.approx(expected)
+
+
 def test_what_is_sent_beside_the_weights():
     """Only SCAFFOLD sends anything."""
     scaffold = SCAFFOLD()
     train(scaffold, 1, present=lambda round_: [0])
-    assert list(scaffold.download()) == ['w']
+    assert list(scaffold.download('0')) == ['w']
     ends = dict(w=torch.ones(3)), TrainingStart(dict(w=torch.zeros(3)))
     _, upload = scaffold.finish_client(*ends, dict(w=1.))
     assert upload['w'].shape == (3, )
     for objective in (FedProx(1.), FedDyn(1.), MOON()):
         _, upload = objective.finish_client(*ends, dict(w=1.))
-        assert objective.download() == upload == {}
+        assert objective.download('0') == upload == {}
 
 
-@pytest.mark.parametrize('make', [SCAFFOLD, lambda: FedDyn(.3)])
+@pytest.mark.parametrize('make', [
+    SCAFFOLD, lambda: FedDyn(.3), lambda: PGFed(.3, momentum=.5)])
 def test_state_is_all_there_is(make):
     """What is restored in the middle goes on as if nothing had happened."""
     first, memories = make(), {}
@@ -211,8 +298,11 @@ def test_state_is_all_there_is(make):
 
 @pytest.mark.parametrize('make', [
     lambda: FedProx(-1), lambda: FedDyn(0), lambda: MOON(mu=-1),
-    lambda: MOON(temperature=0)
+    lambda: MOON(temperature=0), lambda: FeatureAlignment(-1),
+    lambda: FeatureAlignment(1, layers='layers.0'),
+    lambda: FeatureAlignment(1, layers=[]), lambda: PGFed(0),
+    lambda: PGFed(momentum=1), lambda: PGFed(coefficient_lr=-1)
 ])
 def test_wrong_arguments(make):
-    with pytest.raises(ValueError, match='must be'):
+    with pytest.raises(ValueError, match='must (be|lie)'):
         make()

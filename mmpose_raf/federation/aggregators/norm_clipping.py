@@ -23,10 +23,12 @@ class NormClipping(Aggregator):
     w_i - w_t over the parameters; buffers are averaged.
 
     Alone it bounds what one client can do, and no more: a hostile update of
-    length C still counts as much as an honest one, and for ever in the same
-    direction. It does not hold against flipped signs, poisoned labels or
-    backdoors. As a step before a robust rule it takes away what length alone
-    gives: ``NormClipping('median', then=dict(type='TrimmedMean'))``.
+    length C counts as much as an honest one, in the same direction in every
+    round, and a fixed C leaves it all the room that honest updates no longer
+    need once training has settled. It does not hold poisoned labels and
+    backdoors, whose updates are no longer than others. As a step before a
+    robust rule it takes away what length alone gives:
+    ``NormClipping('median', then=dict(type='TrimmedMean'))``.
 
     Args:
         max_norm (float | str): Bound C of the L2 norm of an update, > 0, or

@@ -1,11 +1,14 @@
 """Local objectives."""
 
 from .base import LocalObjective, TrainingStart
+from .feature_alignment import FeatureAlignment
 from .feddyn import FedDyn
 from .fedprox import FedProx
 from .moon import MOON
+from .pgfed import PGFed
 from .scaffold import SCAFFOLD
 
 __all__ = [
-    'MOON', 'SCAFFOLD', 'FedDyn', 'FedProx', 'LocalObjective', 'TrainingStart'
+    'MOON', 'SCAFFOLD', 'FeatureAlignment', 'FedDyn', 'FedProx',
+    'LocalObjective', 'PGFed', 'TrainingStart'
 ]

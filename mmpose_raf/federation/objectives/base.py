@@ -20,11 +20,14 @@ class TrainingStart:
             client since its last training; empty before the first.
         download (dict[str, Tensor]): What the server has sent beside the
             weights.
+        notes (dict[str, Tensor]): What the objective has written down in
+            this training; empty at first.
     """
 
     anchor: State
     memory: State = field(default_factory=dict)
     download: State = field(default_factory=dict)
+    notes: State = field(default_factory=dict)
 
 
 class LocalObjective(metaclass=ABCMeta):
@@ -32,8 +35,8 @@ class LocalObjective(metaclass=ABCMeta):
 
     It is given as a gradient, which is added to that of the loss before each
     step of the client's optimizer (:meth:`gradient`), or as a loss on pooled
-    features (:meth:`feature_loss`); a subclass implements one of them or
-    both.
+    features (:meth:`feature_loss`) or on those of inner layers
+    (:meth:`layer_loss`); a subclass implements one or more of them.
 
     The client's side keeps nothing in the object: what it needs comes with a
     :class:`TrainingStart`, what it wants to remember and to send goes out of
@@ -46,13 +49,19 @@ class LocalObjective(metaclass=ABCMeta):
             weights of the single updates.
         is_asynchronous (bool): Whether it makes sense where updates arrive
             one by one.
+        is_observing (bool): Whether :meth:`observe` is to be called.
         feature_module (str, optional): Name of the submodule whose output,
             averaged over the image, :meth:`feature_loss` compares.
+        feature_layers (tuple[str]): Names or shell patterns of submodules of
+            it, whose outputs as they are :meth:`layer_loss` compares instead;
+            empty if there are none.
     """
 
     needs_updates = False
     is_asynchronous = True
+    is_observing = False
     feature_module: Optional[str] = None
+    feature_layers: Sequence[str] = ()
 
     def __init__(self):
         self.server: State = {}
@@ -69,6 +78,18 @@ class LocalObjective(metaclass=ABCMeta):
             empty if nothing is.
         """
         return {}
+
+    def observe(self, parameters: State, gradients: State,
+                start: TrainingStart):
+        """See a step of the optimizer before :meth:`gradient` adds to it.
+
+        Args:
+            parameters (dict[str, Tensor]): See :meth:`gradient`.
+            gradients (dict[str, Tensor]): Gradient of the loss, after
+                clipping, of each parameter; not to be kept.
+            start (TrainingStart): Where to write down what is wanted later,
+                in its ``notes``.
+        """
 
     def references(self, start: TrainingStart) -> List[State]:
         """Weights whose features :meth:`feature_loss` compares with.
@@ -95,6 +116,22 @@ class LocalObjective(metaclass=ABCMeta):
         """
         raise NotImplementedError
 
+    def layer_loss(self, layers: Sequence[Tensor],
+                   references: Sequence[Sequence[Tensor]]) -> Tensor:
+        """A loss on what layers make of a batch.
+
+        Args:
+            layers (list[Tensor]): Output of each of ``feature_layers`` in the
+                client's model now, e.g. tokens (B, N, C) or a map (B, C, H,
+                W).
+            references (list[list[Tensor]]): Those of the same images with the
+                weights of each of :meth:`references`, without gradient.
+
+        Returns:
+            Tensor: A scalar that is added to the loss.
+        """
+        raise NotImplementedError
+
     def finish_client(self, state: State, start: TrainingStart,
                       lr_sums: Dict[str, float]) -> Tuple[State, State]:
         """End the local training of a client.
@@ -111,8 +148,12 @@ class LocalObjective(metaclass=ABCMeta):
         """
         return start.memory, {}
 
-    def download(self) -> State:
-        """What the server sends to a client beside the weights."""
+    def download(self, client: str) -> State:
+        """What the server sends to a client beside the weights.
+
+        Args:
+            client (str): Its name.
+        """
         return {}
 
     def finish_round(self, previous: State, aggregated: State,

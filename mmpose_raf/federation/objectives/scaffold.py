@@ -52,7 +52,7 @@ class SCAFFOLD(LocalObjective):
             self.server = add_states(self.server, change, 1 / num_clients)
         return aggregated
 
-    def download(self) -> State:
+    def download(self, client: str) -> State:
         """c, see :class:`LocalObjective`."""
         return self.server
 
