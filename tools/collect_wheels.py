@@ -15,6 +15,7 @@ It needs nothing but Python and pip.
 import argparse
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,15 @@ def resolve(requirements: str) -> List[str]:
     ]
 
 
+def replace_wheels(folder: Path, source: Path):
+    """Put the wheels of another folder in the place of those of this one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob('*.whl'):
+        old.unlink()
+    for new in source.glob('*.whl'):
+        shutil.move(str(new), str(folder))
+
+
 def main() -> int:
     """Collect; returns the exit code."""
     options = parse_args()
@@ -79,11 +89,10 @@ def main() -> int:
             pin for pin in resolve(options.requirements)
             if normalise(pin.partition('==')[0]) not in have
         ]
-        options.folder.mkdir(parents=True, exist_ok=True)
-        for old in options.folder.glob('*.whl'):
-            old.unlink()
-        pip('download', '--no-deps', '--dest', str(options.folder), *missing,
-            *options.extra)
+        with tempfile.TemporaryDirectory() as folder:
+            pip('download', '--no-deps', '--dest', folder, *missing,
+                *options.extra)
+            replace_wheels(options.folder, Path(folder))
     except subprocess.CalledProcessError as error:
         print(f'error: pip: exit code {error.returncode}', file=sys.stderr)
         return 1

@@ -56,7 +56,12 @@ def test_a_step_that_fails_or_takes_too_long_stops_no_other(
 
 
 @pytest.mark.slow
-def test_a_check_from_start_to_end(tmp_path):
+def test_a_check_from_start_to_end(tmp_path, monkeypatch):
+    # A busy machine is no failure of the script.
+    monkeypatch.setattr(
+        gpu_check, 'STEPS',
+        {name: step._replace(minutes=15.)
+         for name, step in STEPS.items()})
     steps = ['tests', 'train', 'evaluation']
     code, summary = check(tmp_path, '--steps', *steps)
     assert code == 0, (tmp_path / 'train.log').read_text()

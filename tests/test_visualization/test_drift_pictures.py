@@ -330,7 +330,8 @@ def test_gallery_of_a_single_crop_without_a_skeleton(draw):
 
 
 def test_titles_of_many_views_do_not_meet(draw):
-    gallery = make_gallery(list_views(SIZES, [(48, 64)], (192, 256)))
+    gallery = make_gallery(
+        list_views(SIZES, [(48, 64)], (192, 256)), num_people=1)
     figure = draw(draw_pose_gallery, gallery, [])
     figure.draw_without_rendering()
     boxes = [
