@@ -1,4 +1,5 @@
 # make demo      train FedAvg and RAF on rendered people, side by side
+# make federation   the same over the network: four processes, TLS, three rounds
 # make test      run all tests, with coverage
 # make install   what both need; `make VENV=... PYTHON=... TORCH=...`
 # make docs      build the documentation into site/
@@ -24,10 +25,14 @@ HAVE ?= torch torchvision triton numpy scipy matplotlib pillow pandas \
 STEPS ?=
 OUT ?= gpu_check
 
-.PHONY: demo test fast-test docs install gpu-check wheels check-python clean
+.PHONY: demo federation test fast-test docs install gpu-check wheels check-python clean
 
 demo: install
 	@$(BIN)/mmpose-raf demo
+
+federation: $(VENV)/.installed-flower
+	@$(BIN)/python tools/try_federation.py configs/raf_deployed.py \
+		--work-dir work_dirs/federation-$$(date +%Y%m%d-%H%M%S)
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --cov --cov-fail-under=90
@@ -82,6 +87,11 @@ endif
 wheels: check-python
 	@$(PYTHON) tools/collect_wheels.py .whl --requirements requirements.txt \
 	--extra $(MMPOSE) --have $(HAVE)
+
+$(VENV)/.installed-flower: $(VENV)/.installed pyproject.toml
+	@echo '  flwr (Flower)'
+	@$(PIP) --no-build-isolation -e '.[flower]'
+	@touch $@
 
 # Before anything is downloaded: for others there are no wheels.
 check-python:

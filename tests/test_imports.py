@@ -23,6 +23,7 @@ BELOW = {
     'engine': {
         'attacks', 'datasets', 'evaluation', 'federation', 'models'
     },
+    'flower': {'checkpoints', 'datasets', 'engine', 'federation'},
     'experiments': {'engine', 'evaluation'},
     'commands': {
         'engine', 'evaluation', 'experiments', 'export', 'models',

@@ -30,7 +30,10 @@ def resolution_distributions(clients: Sequence[Client],
         counts = dict.fromkeys(sizes, 0)
         for part, size in enumerate(client.input_sizes):
             counts[size] += len(client.part(own, part))
-        result.append([count / len(own) for count in counts.values()])
+        # Who holds nothing, as the others do where one is alone, has none.
+        result.append([
+            count / len(own) for count in counts.values()
+        ] if len(own) else [])
     return result
 
 
@@ -51,6 +54,9 @@ def keypoint_distributions(datasets: Sequence,
     """
     result = []
     for dataset, own in zip(datasets, indices):
+        if len(own) == 0:
+            result.append([])
+            continue
         counts = sum(
             np.asarray(
                 read_annotation(dataset,

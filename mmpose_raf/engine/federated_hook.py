@@ -10,6 +10,7 @@ from .settings_checks import KEY
 from .personal_layers import publish_personal
 from .resumed_federation import (check_resumed_run,
                                  check_resumed_settings)
+from .round_loop import RoundLoop
 
 
 @HOOKS.register_module()
@@ -51,17 +52,20 @@ class FederatedHook(Hook):
         """
         loop = runner._train_loop
         # A test after training is a run of its own, with the loop in place.
-        if isinstance(loop, BaseLoop) and not isinstance(
-                loop, FederatedTrainLoop):
-            runner._train_loop = FederatedTrainLoop(
+        if isinstance(loop, BaseLoop) and not isinstance(loop, RoundLoop):
+            runner._train_loop = self.build_loop(
                 runner,
                 FederationSettings.of_config(runner.cfg, self.arguments))
+
+    def build_loop(self, runner, settings: FederationSettings) -> RoundLoop:
+        """Build the loop that the runner is handed."""
+        return FederatedTrainLoop(runner, settings)
 
     def after_load_checkpoint(self, runner, checkpoint: dict):
         """Take the federation's state out of a checkpoint."""
         federation = checkpoint.get(KEY)
         loop = runner._train_loop
-        if runner._resume and isinstance(loop, FederatedTrainLoop):
+        if runner._resume and isinstance(loop, RoundLoop):
             check_resumed_settings(federation, loop.settings)
             check_resumed_run(federation, runner.cfg)
             loop.resumed = federation

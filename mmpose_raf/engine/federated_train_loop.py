@@ -1,12 +1,9 @@
-"""Rounds of federated learning in the place of MMEngine's epochs."""
+"""Rounds whose clients train in this process, or in those of its group."""
 
 from itertools import islice
-from typing import Any, Dict, Iterator, Optional, Sequence
+from typing import Any, Iterator, Optional, Sequence
 
 from mmengine.dist import get_world_size, is_distributed, is_main_process
-from mmengine.model import is_model_wrapper
-from mmengine.runner import EpochBasedTrainLoop
-from torch import Tensor, nn
 from tqdm import tqdm
 
 from mmpose_raf.datasets.partitioners import describe_partition
@@ -24,37 +21,28 @@ from .hostile_clients import HostileClients
 from .local_trainer import LocalTrainer
 from .parallel_clients import (ParallelClients, assign_clients,
                                check_parallel_runner, stop_waiting)
-from .plugin_errors import plugin_errors
 from .proxy_loss import ProxyLoss
 from .resumed_federation import check_resumed_partition, describe_run
-from .round_log import log_client, log_refusal, log_round
-from .runner_checks import check_input_sizes, check_runner
-from .settings_checks import KEY
-from .training_watch import TrainingWatch
+from .round_log import log_client, log_refusal
+from .round_loop import RoundLoop, check_federation, unwrapped_model
+from .train_step import TrainStep
 
 
-class FederatedTrainLoop(EpochBasedTrainLoop):
-    """One epoch is one round (McMahan et al., AISTATS 2017).
+class FederatedTrainLoop(RoundLoop):
+    """Rounds of federated learning, simulated.
 
     In each round the clients that take part train from the global weights,
-    each at its own size, one after the other on the one resident model; at
-    the end the aggregator makes the next global weights, before checkpoints
-    are saved and validation runs. :class:`FederatedHook` puts it into the
-    place of the runner's loop; hooks are called where
-    ``EpochBasedTrainLoop`` calls them.
+    each at its own size, one after the other on the one resident model.
+    :class:`FederatedHook` puts it into the place of the runner's loop.
 
     Args:
         runner (Runner): The runner, whose loop is built.
         settings (FederationSettings): The federation.
 
     Attributes:
-        server (Server): The global weights; there once training has begun.
-        trainer (LocalTrainer): Trains the clients; likewise.
+        trainer (LocalTrainer): Trains the clients; there once training has
+            begun.
         states (list[ClientState]): What each client keeps; likewise.
-        report (RoundReport): What happened in the last round; there once one
-            is over.
-        resumed (dict, optional): Where it stood, from a checkpoint, until
-            training begins.
 
     Raises:
         ConfigError: If the runner's training cannot be federated so.
@@ -63,45 +51,25 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
     """
 
     def __init__(self, runner, settings: FederationSettings):
-        check_runner(runner)
-        plain = runner.train_loop
-        self.settings = settings
-        self.names = [client.name for client in settings.clients]
-        self.model = (
-            runner.model.module
-            if is_model_wrapper(runner.model) else runner.model)
-        check_input_sizes(self.model, settings)
+        check_federation(runner, settings)
+        plain = runner.train_loop.dataloader
         self.is_parallel = (
             settings.execution.parallel == 'clients' and is_distributed())
-        self._shares = share_out(plain.dataloader.dataset, settings)
+        self._shares = share_out(plain.dataset, settings)
         self.fingerprint = fingerprint_of(self._shares, settings)
-        self.schedule = build_schedule(settings, self._shares)
+        schedule = build_schedule(settings, self._shares)
         self._owners = assign_clients(
             estimate_costs(settings.clients, self._shares),
             get_world_size()) if self.is_parallel else None
         super().__init__(
-            runner,
+            runner, settings, schedule,
             build_federated_dataloader(
-                plain.dataloader, settings, self._shares, self.schedule,
-                getattr(self.model.head, 'sigma_mode', 'pixel'),
-                self._owners),
-            plain.max_epochs,
-            plain.val_begin,
-            plain.val_interval,
-            # The first of each is the interval itself.
-            list(zip(plain.dynamic_milestones, plain.dynamic_intervals))[1:])
+                plain, settings, self._shares, schedule,
+                getattr(unwrapped_model(runner).head, 'sigma_mode', 'pixel'),
+                self._owners))
         self.sampler = self.dataloader.batch_sampler
         # MMEngine takes all rounds to be alike.
         self._max_iters = self.sampler.num_batches_until(self.max_epochs)
-        self.resumed: Optional[dict] = None
-        self._watch = TrainingWatch(settings.max_refusals)
-
-    def run(self) -> nn.Module:
-        """Train from the weights that the model has now."""
-        self._begin()
-        model = super().run()
-        self._watch.end_training()
-        return model
 
     def _begin(self):
         """Set server and clients up, or put them where they stood."""
@@ -116,7 +84,7 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
         self.trainer = LocalTrainer(
             runner, self.model, settings, objective,
             client_data(settings, self._shares, self.sampler),
-            self._train_on,
+            TrainStep(self),
             is_shared=not self.is_parallel)
         self._hostile = HostileClients(settings, self.trainer.seed_of)
         self.personal = self.trainer.personal
@@ -148,19 +116,6 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
             self._restore(self.resumed)
             self.resumed = None
             self._watch.has_trained = True
-
-    def run_epoch(self):
-        """Run a round among MMEngine's hooks."""
-        self.runner.call_hook('before_train_epoch')
-        self.runner.model.train()
-        with plugin_errors():
-            self.report = self.run_round()
-        log_round(self.runner, self.settings.clients, self.report,
-                  self.schedule.of_round(self.epoch).end
-                  if self.schedule.has_clock else None)
-        self._watch.end_round(self.report, self.epoch + 1)
-        self.runner.call_hook('after_train_epoch')
-        self._epoch += 1
 
     def run_round(self) -> RoundReport:
         """Let the clients train, and renew the global weights."""
@@ -238,21 +193,6 @@ class FederatedTrainLoop(EpochBasedTrainLoop):
         if following is not None and following.client != visit.client:
             self.trainer.prefetch(self.states[following.client])
         yield from islice(batches, 1)
-
-    def _train_on(self, batch: Any) -> Dict[str, Tensor]:
-        """Train on one batch, see ``EpochBasedTrainLoop.run_iter``."""
-        index, data_batch = batch
-        self.runner.call_hook(
-            'before_train_iter', batch_idx=index, data_batch=data_batch)
-        outputs = self.runner.model.train_step(
-            data_batch, optim_wrapper=self.runner.optim_wrapper)
-        self.runner.call_hook(
-            'after_train_iter',
-            batch_idx=index,
-            data_batch=data_batch,
-            outputs=outputs)
-        self._iter += 1
-        return outputs
 
     def _leave_global_model(self):
         """Leave the runner with the global weights and the server's rate."""

@@ -94,6 +94,40 @@ def _check_attacks(client: Client, metainfo: dict):
                               'use another attack') from error
 
 
+def share_of(client: int, dataset, settings: FederationSettings,
+             is_own: bool) -> Shares:
+    """Give one client its samples, where it is alone with them.
+
+    Args:
+        client (int): Its index.
+        dataset (BaseDataset): The training dataset.
+        settings (FederationSettings): The federation.
+        is_own (bool): Whether that dataset is the client's alone. Otherwise
+            it takes the client's part, or its own dataset of the config.
+
+    Returns:
+        Shares: In which the other clients hold nothing.
+
+    Raises:
+        ConfigError: If there are no samples.
+    """
+    configured = settings.clients[client].dataset
+    if is_own or configured is not None:
+        if not is_own:
+            dataset = DATASETS.build(configured)
+        own = np.arange(len(dataset))
+    else:
+        own = share_out(dataset, settings).indices[client]
+    if len(own) == 0:
+        raise ConfigError(
+            f'client {settings.clients[client].name!r}', 'it has no samples',
+            'give it an annotation file with persons in it')
+    nothing = own[:0]
+    return Shares([dataset] * len(settings.clients),
+                  [own if index == client else nothing
+                   for index in range(len(settings.clients))], [])
+
+
 def fingerprint_of(shares: Shares, settings: FederationSettings) -> str:
     """Fingerprint of who holds which samples."""
     return partition_fingerprint(shares.datasets, settings.clients,
@@ -220,7 +254,8 @@ def build_federated_dataloader(
         world_size=world_size,
         owners=owners)
     for index, client in enumerate(clients):
-        if sampler.has_empty_part(index):
+        # Where a client is alone, the others hold nothing.
+        if len(indices[index]) and sampler.has_empty_part(index):
             raise ConfigError(
                 'train_dataloader.batch_size',
                 f'client {client.name!r} has {len(indices[index])} samples '

@@ -97,23 +97,24 @@ def check_resumed_run(federation: dict, cfg: Config):
     saved = federation.get('run')
     if saved is None:  # written before it was kept
         return
-    for field, before, now in _differences(saved, describe_run(cfg), ''):
+    for field, before, now in differences(saved, describe_run(cfg)):
         raise ConfigError(
             field, f'the checkpoint was made with {before}, the config has '
             f'{now}', 'resume with the same, or start anew with load_from '
             'and another work_dir')
 
 
-def _differences(saved: Any, found: Any,
-                 path: str) -> Iterator[Tuple[str, str, str]]:
+def differences(saved: Any, found: Any,
+                path: str = '') -> Iterator[Tuple[str, str, str]]:
+    """Where two nested values differ: the place, and how each is written."""
     if isinstance(saved, dict) and isinstance(found, dict):
         for key in [*saved, *(key for key in found if key not in saved)]:
-            yield from _differences(
+            yield from differences(
                 saved.get(key), found.get(key), f'{path}.{key}'.strip('.'))
     elif isinstance(saved, list) and isinstance(
             found, list) and len(saved) == len(found):
         for index, pair in enumerate(zip(saved, found)):
-            yield from _differences(*pair, f'{path}[{index}]')
+            yield from differences(*pair, f'{path}[{index}]')
     elif saved != found:
         yield path, repr(saved)[:80], repr(found)[:80]
 

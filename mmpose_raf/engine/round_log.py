@@ -53,6 +53,9 @@ def log_round(runner: Runner, clients: Sequence[Client], report: RoundReport,
     rows += [[name, resolutions[name], f'refused: {refusal}',
               *('-' for _ in columns)]
              for name, refusal in report.refused.items()]
+    rows += [[name, resolutions[name], f'absent: {reason}',
+              *('-' for _ in columns)]
+             for name, reason in report.absent.items()]
     present = len({update.client for update in updates})
     again = '' if len(updates) == present else f' ({len(updates)} trainings)'
     lines = [

@@ -31,6 +31,8 @@ class RoundReport:
         updates (list[ClientUpdate]): Those that were taken, in their order.
             Once the server needs their weights no more, they have none.
         refused (dict[str, str]): Why the update of a client was not taken.
+        absent (dict[str, str]): Why none has come from a client that was to
+            train.
         traffic (Traffic): What was sent.
         too_few (int, optional): How many updates the aggregator needs, if
             there were fewer: then the global weights stayed as they were.
@@ -39,6 +41,7 @@ class RoundReport:
 
     updates: List[ClientUpdate] = field(default_factory=list)
     refused: Dict[str, str] = field(default_factory=dict)
+    absent: Dict[str, str] = field(default_factory=dict)
     traffic: Traffic = field(default_factory=Traffic)
     too_few: Optional[int] = None
 

@@ -1,0 +1,125 @@
+"""Messages arrive as they were sent, or are refused."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord
+
+from mmpose_raf.federation import ClientUpdate, TrainRequest
+from mmpose_raf.flower.records import (Terms, pack_refusal, pack_request,
+                                       pack_update, unpack_request,
+                                       unpack_terms, unpack_update)
+from mmpose_raf.flower.tensors import (LAYOUT, MessageError, pack_state,
+                                       unpack_state)
+from tests.toy import assert_states_equal
+
+STATE = {
+    'w': torch.tensor([[1.5, -0.], [float('inf'), 3.]]),
+    'counter': torch.tensor(7),  # as num_batches_tracked
+    'half': torch.tensor([1., 2.], dtype=torch.bfloat16),
+    'flags': torch.tensor([True, False]),
+    'nothing': torch.empty(0, 3),
+    'column': torch.arange(6.).reshape(2, 3).t(),  # not contiguous
+}
+TERMS = Terms('0' * 32, '{}')
+REQUEST = TrainRequest('a', 3, 4, 5, STATE, dict(c=torch.ones(2)))
+
+
+def update(**changes):
+    return ClientUpdate(
+        'a', **{
+            **dict(state=STATE, num_samples=9, metrics=dict(loss=.1),
+                   parameters=['w'], distributions=dict(resolution=[.25, .75]),
+                   upload=dict(w=torch.ones(2, 2)), version=5),
+            **changes
+        })
+
+
+def test_states_arrive_to_the_bit():
+    assert_states_equal(unpack_state(pack_state(STATE)), STATE)
+
+
+def test_float32_is_little_endian_and_row_by_row():
+    array = pack_state(dict(w=torch.tensor([[1., 2.], [3., 4.]])))['w']
+    assert (array.dtype, array.shape, array.stype) == ('float32', (2, 2),
+                                                       LAYOUT)
+    assert np.frombuffer(array.data, '<f4').tolist() == [1, 2, 3, 4]
+
+
+def test_requests_arrive():
+    got, taken = unpack_request(pack_request(TERMS, REQUEST, 2))
+    assert_states_equal(vars(got), vars(REQUEST))
+    assert taken == 2
+    assert unpack_terms(pack_request(TERMS, REQUEST, 2)) == TERMS
+
+
+def test_updates_arrive():
+    got = unpack_update(pack_update(update()), REQUEST)
+    assert_states_equal(vars(got), vars(update()))
+
+
+def broken(record, key, value):
+    content = pack_update(update())
+    if key is None:
+        del content[record]
+    else:
+        content[record][key] = value
+    return content
+
+
+def array(dtype='float32', shape=(2, ), stype=LAYOUT, data=b'\0' * 8):
+    return ArrayRecord(dict(w=Array(dtype, shape, stype, data)))
+
+
+@pytest.mark.parametrize('record', [
+    array(data=b'\0' * 7),
+    array(shape=(2**40, 2**40)),
+    array(shape=(-2, )),
+    array(dtype='object'),
+    array(dtype='float31'),
+    array(stype='numpy.ndarray', data=pickle.dumps(print)),
+])
+def test_broken_tensors_are_refused(record):
+    with pytest.raises(MessageError, match="'w' has"):
+        unpack_state(record)
+
+
+@pytest.mark.parametrize('content, reason', [
+    (broken('state', None, None), 'no state'),
+    (broken('upload', None, None), 'no upload'),
+    (broken('metrics', None, None), 'no metrics'),
+    (broken('update', 'num_samples', 0), 'claims 0 samples'),
+    (broken('update', 'num_samples', -3), 'claims -3 samples'),
+    (broken('update', 'num_samples', 10**15), 'samples'),
+    (broken('update', 'num_samples', 'all'), 'num_samples'),
+    (broken('update', 'num_samples', True), 'num_samples'),
+    (broken('update', 'client', 'b'), "answers as 'b'"),
+    (broken('update', 'version', 'x'), 'version'),
+    (broken('update', 'parameters', ['v']), 'not among'),
+    (broken('update', 'parameters', 'w'), 'not among'),
+    (broken('metrics', 'loss', float('nan')), 'its loss is nan'),
+    (broken('metrics', 'loss', [1., 2.]), 'its loss'),
+    (broken('distributions', 'resolution', [.5, .6]), 'add up'),
+    (broken('distributions', 'resolution', [float('nan')]), 'add up'),
+    (pack_refusal('no\nroom'), '^no room$'),
+])
+def test_broken_updates_are_refused(content, reason):
+    with pytest.raises(MessageError, match=reason):
+        unpack_update(content, REQUEST)
+
+
+def test_a_record_of_another_kind_is_refused():
+    content = pack_update(update())
+    content['state'] = MetricRecord(dict(w=1.))
+    with pytest.raises(MessageError, match='no state'):
+        unpack_update(content, REQUEST)
+
+
+@pytest.mark.parametrize('run', ['../../etc/passwd', '', 'A' * 32, '0' * 33])
+def test_the_name_of_a_run_is_no_path(run):
+    content = pack_request(TERMS, REQUEST, 2)
+    content['terms'] = ConfigRecord(dict(run=run, training='{}'))
+    with pytest.raises(MessageError, match='hexadecimal'):
+        unpack_terms(content)
