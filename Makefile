@@ -90,7 +90,7 @@ wheels: check-python
 
 $(VENV)/.installed-flower: $(VENV)/.installed pyproject.toml
 	@echo '  flwr (Flower)'
-	@$(PIP) --no-build-isolation -e '.[flower]'
+	@$(PIP) -e '.[flower]'
 	@touch $@
 
 # Before anything is downloaded: for others there are no wheels.

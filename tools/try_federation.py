@@ -16,7 +16,7 @@ import mmpose_raf  # noqa: F401  closes gaps before anything else
 from mmpose_raf.command_line import exit_code
 from mmpose_raf.config_file import read_config
 from mmpose_raf.engine.preflight import read_settings
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.errors import ConfigError, TrainingError
 
 # What the log of a server says that is worth a line here.
 PROGRESS = re.compile(r'INFO - (Client \w+ is node|Round \[\d+/\d+\] asks'
@@ -51,8 +51,7 @@ def run():
     print(f'{status["status"]} after {time.monotonic() - start:.0f} s; '
           f'checkpoints and logs are in {args.work_dir}')
     if status['status'] != 'finished:completed':
-        raise ConfigError('federation', str(status['status-details']),
-                          f'see the logs in {args.work_dir}')
+        raise TrainingError(status['status-details'])
 
 
 def follow(trial, number: str) -> dict:
@@ -78,11 +77,7 @@ def main() -> int:
     """Run; return the exit code."""
     # A kill stops what was started, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        return exit_code(run)
-    except KeyboardInterrupt:
-        print('Interrupted; all processes are stopped', file=sys.stderr)
-        return 130
+    return exit_code(run)
 
 
 if __name__ == '__main__':
