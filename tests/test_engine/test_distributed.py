@@ -1,22 +1,17 @@
 """A federation on several processes."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from mmpose_raf.evaluation import DriftResult
+from tests import processes
 from tests.test_engine.by_hand import FederationByHand
 from tests.test_engine.many_sizes import (evaluate, evaluation_config,
                                           oracle)
 from tests.toy import assert_states_equal, toy_config
 
-ROOT = Path(__file__).parents[2]
 CASES = dict(
     # Four samples and three: one of the ranks has the last one twice.
     plain=dict(),
@@ -46,16 +41,13 @@ ALGORITHMS = dict(
 SCRIPT = '''
 import sys
 import torch
+from tests.processes import take_part
 from tests.test_engine.test_distributed import make_config
 from tests.toy import Witness, client_states, hook_of, run
 
-# MMEngine's launcher takes it for granted that there are GPUs.
-torch.cuda.set_device = lambda device: None
-
 folder, case, resume = sys.argv[1:4]
 cfg = make_config(folder, case)
-cfg.launcher = 'pytorch'
-cfg.model_wrapper_cfg = dict(device_ids=None, broadcast_buffers=False)
+take_part(cfg)
 runner = run(cfg, resume=resume == 'resume')
 witness = hook_of(runner, Witness)
 torch.save(
@@ -66,13 +58,6 @@ torch.save(
         seen=[(s['client'], tuple(s['samples'])) for s in witness.iterations],
         clients=client_states(runner)),
     f'{folder}/rank_{runner.rank}_{resume}.pth')
-'''
-
-# Or threads of the process group may still run when a process ends, which
-# aborts it.
-GOODBYE = '''
-torch.distributed.barrier()
-torch.distributed.destroy_process_group()
 '''
 
 
@@ -88,41 +73,12 @@ def make_config(folder, case):
                       **options)
 
 
-def launch(folder, case, resume='new', num_processes=2):
-    launch_script(folder, SCRIPT, case, resume, num_processes=num_processes)
+def launch(folder, case, resume='new'):
+    processes.launch(folder, SCRIPT, case, resume)
     return [
         torch.load(folder / f'rank_{rank}_{resume}.pth', weights_only=False)
-        for rank in range(num_processes)
+        for rank in range(2)
     ]
-
-
-def launch_script(folder, text, *args, num_processes=2):
-    """Run a script, with the folder and more as arguments, under torchrun."""
-    script = folder / 'script.py'
-    script.write_text(text + GOODBYE)
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    result = subprocess.run([
-        sys.executable, '-m', 'torch.distributed.run',
-        f'--nproc_per_node={num_processes}', '--master_addr=127.0.0.1',
-        f'--master_port={port}',
-        str(script),
-        str(folder), *args
-    ],
-                            capture_output=True,
-                            text=True,
-                            timeout=300,
-                            env=_environment(),
-                            cwd=ROOT)
-    assert result.returncode == 0, result.stderr[-3000:]
-
-
-def _environment():
-    return dict(os.environ,
-                PYTHONPATH=str(ROOT),
-                OMP_NUM_THREADS='1',
-                CUDA_VISIBLE_DEVICES='-1')
 
 
 @pytest.mark.slow
@@ -162,15 +118,14 @@ import sys
 from unittest import mock
 import torch
 from mmengine.runner import Runner
+from tests.processes import take_part
 from tests.test_engine.many_sizes import PCK, evaluation_config, oracle
 import tests.toy
 
-torch.cuda.set_device = lambda device: None
 folder, = sys.argv[1:]
 # An odd number: one of the processes has a sample twice.
 cfg = evaluation_config(folder, oracle(), num_samples=9)
-cfg.launcher = 'pytorch'
-cfg.model_wrapper_cfg = dict(device_ids=None, broadcast_buffers=False)
+take_part(cfg)
 with mock.patch('mmengine.runner.runner.get_device', lambda: 'cpu'):
     runner = Runner.from_cfg(cfg)
     metrics = runner.test()
@@ -181,7 +136,7 @@ with open(f'{folder}/metrics_{runner.rank}.json', 'w') as file:
 
 @pytest.mark.slow
 def test_many_sizes_in_two_processes(tmp_path):
-    launch_script(tmp_path, EVALUATION)
+    processes.launch(tmp_path, EVALUATION)
     one, two = (json.loads((tmp_path / f'metrics_{rank}.json').read_text())
                 for rank in range(2))
     assert one == two

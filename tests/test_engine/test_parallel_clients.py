@@ -14,7 +14,7 @@ from torch import nn
 from mmpose_raf.engine import parallel_clients
 from mmpose_raf.engine.parallel_clients import assign_clients
 from mmpose_raf.errors import ConfigError
-from tests.test_engine.test_distributed import launch_script
+from tests import processes
 from tests.toy import (OPTIMIZER, Witness, assert_states_equal, hook_of, run,
                        toy_config)
 
@@ -46,16 +46,14 @@ EXACT = [case for case in CASES if case != 'folded']
 SCRIPT = '''
 import sys
 import torch
+from tests.processes import take_part
 from tests.test_engine.test_parallel_clients import CASES, make_config, note
 from tests.toy import run
 
-# MMEngine's launcher takes it for granted that there are GPUs.
-torch.cuda.set_device = lambda device: None
 folder, mode = sys.argv[1:]
 for case in CASES:
     cfg = make_config(f'{folder}/{case}', case)
-    cfg.launcher = 'pytorch'
-    cfg.model_wrapper_cfg = dict(device_ids=None, broadcast_buffers=False)
+    take_part(cfg)
     runner = run(cfg, resume=mode == 'resumed')
     torch.save(note(runner), f'{folder}/{case}/{mode}_{runner.rank}.pth')
 '''
@@ -108,12 +106,12 @@ def note(runner):
 def folder(tmp_path_factory):
     """All cases on two processes, and resumed after the second round."""
     folder = tmp_path_factory.mktemp('parallel')
-    launch_script(folder, SCRIPT, 'whole')
+    processes.launch(folder, SCRIPT, 'whole')
     for case in CASES:
         (folder / case / 'epoch_3.pth').rename(folder / case / 'whole.pth')
         (folder / case / 'last_checkpoint').write_text(
             str(folder / case / 'epoch_2.pth'))
-    launch_script(folder, SCRIPT, 'resumed')
+    processes.launch(folder, SCRIPT, 'resumed')
     return folder
 
 

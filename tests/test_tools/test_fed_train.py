@@ -12,6 +12,7 @@ import mmpose
 import pytest
 import torch
 
+from tests.processes import environment
 from tests.shared_data import shared_data
 from tests.test_tools.small_coco import write_config, write_data
 from tests.tool_main import tool_main
@@ -283,15 +284,11 @@ def test_resume_with_other_annotations(monkeypatch, capfd, folder, finished):
 
 
 def command(*arguments, cwd):
-    environment = dict(os.environ,
-                       PYTHONPATH=str(ROOT),
-                       OMP_NUM_THREADS='1',
-                       CUDA_VISIBLE_DEVICES='-1')
     return subprocess.run([sys.executable, *map(str, arguments)],
                           capture_output=True,
                           text=True,
                           cwd=cwd,
-                          env=environment)
+                          env=environment())
 
 
 @pytest.mark.slow
@@ -420,7 +417,7 @@ def test_two_runs_in_one_work_dir(monkeypatch, capfd, folder):
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1'))
+        env=environment())
     while not (folder / 'run/.lock').is_file():
         assert first.poll() is None
         time.sleep(.05)
