@@ -40,9 +40,8 @@ def launch(folder, text, *args):
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
     result = subprocess.run([
-        sys.executable, '-m', 'torch.distributed.run',
-        '--nproc_per_node=2', '--master_addr=127.0.0.1',
-        f'--master_port={port}',
+        sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2',
+        '--master_addr=127.0.0.1', f'--master_port={port}',
         str(script),
         str(folder), *args
     ],
