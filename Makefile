@@ -1,6 +1,7 @@
 # make demo      train FedAvg and RAF on rendered people, side by side
 # make federation   the same over the network: four processes, TLS, three rounds
 # make test      run all tests, with coverage
+# make fuzz      10,000 broken configs, annotations and checkpoints, 100 kills
 # make install   what both need; `make VENV=... PYTHON=... TORCH=...`
 # make docs      build the documentation into site/
 # make gpu-check what waits for a GPU, in 25 minutes; results in gpu_check/
@@ -25,7 +26,7 @@ HAVE ?= torch torchvision triton numpy scipy matplotlib pillow pandas \
 STEPS ?=
 OUT ?= gpu_check
 
-.PHONY: demo federation test fast-test docs install gpu-check wheels check-python clean
+.PHONY: demo federation test fast-test fuzz docs install gpu-check wheels check-python clean
 
 demo: install
 	@$(BIN)/mmpose-raf demo
@@ -36,6 +37,15 @@ federation: $(VENV)/.installed-flower
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --cov --cov-fail-under=90
+
+# Case numbers are seeds: FIRST chooses others.
+CASES ?= 10000
+KILLS ?= 100
+FIRST ?= 0
+
+fuzz: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz --cases $(CASES) --first $(FIRST)
+	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -W ignore -m tests.fuzz.kills $(KILLS)
 
 fast-test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow"

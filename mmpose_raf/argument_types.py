@@ -1,6 +1,7 @@
 """Arguments in a config that are not of the type that is annotated."""
 
 import inspect
+import re
 import types
 import typing
 from collections import abc
@@ -123,6 +124,8 @@ def class_of(registry: Registry, config: dict) -> Any:
 
 def look_up(registry: Registry, kind: str) -> Any:
     """What a name stands for in the current scope; None if for nothing."""
+    if not re.fullmatch(r'\w+(\.\w+)*', kind):  # MMEngine would import it
+        return None
     with registry.switch_scope_and_registry(None) as current:
         return current.get(kind)
 

@@ -29,6 +29,7 @@ def check_dataset(dataset: dict, field: str, opens_images: bool = False):
             cannot be built, a file is missing or its annotations cannot be
             used.
     """
+    _check_texts(dataset, field)
     root = dataset.get('data_root') or ''
     for key, path in _paths_of(dataset):
         path = osp.join(root, path)
@@ -41,15 +42,39 @@ def check_dataset(dataset: dict, field: str, opens_images: bool = False):
         if path and '://' not in path and not osp.exists(path):
             raise ConfigError(f'{field}.{key}', f'no such path: {path}',
                               'set it; data_root has no effect on it')
-    for index, part in enumerate(dataset.get('datasets') or ()):
+    for index, part in enumerate(as_list(dataset.get('datasets'))):
         check_dataset(part, f'{field}.datasets[{index}]', opens_images)
     check_signature(DATASETS, dataset, field)
-    for index, transform in enumerate(dataset.get('pipeline') or ()):
+    for index, transform in enumerate(as_list(dataset.get('pipeline'))):
         if isinstance(transform, dict):
             build(TRANSFORMS, copy.deepcopy(transform),
                   f'{field}.pipeline[{index}]')
     if _is_understood(dataset):
         _check_annotations(dataset, field, opens_images)
+
+
+def _check_texts(dataset: dict, field: str):
+    """Refuse paths that are none."""
+    folders = dataset.get('data_prefix')
+    if folders is not None and not isinstance(folders, dict):
+        raise ConfigError(f'{field}.data_prefix', f'got {folders!r}',
+                          "use a dict, e.g. dict(img='images/')")
+    for index, part in enumerate(as_list(dataset.get('datasets'))):
+        if not isinstance(part, dict):
+            raise ConfigError(f'{field}.datasets[{index}]', f'got {part!r}',
+                              'use a dict')
+    paths = {
+        name: dataset.get(name)
+        for name in ('data_root', 'ann_file', 'bbox_file', 'headbox_file')
+    }
+    paths.update({
+        f'data_prefix.{name}': path
+        for name, path in (folders or {}).items()
+    })
+    for name, path in paths.items():
+        if path is not None and not isinstance(path, str):
+            raise ConfigError(f'{field}.{name}', f'got {path!r}',
+                              'give a path')
 
 
 def _is_understood(dataset: dict) -> bool:
@@ -64,7 +89,7 @@ def _is_understood(dataset: dict) -> bool:
 def _check_annotations(dataset: dict, field: str, opens_images: bool):
     root = dataset.get('data_root') or ''
     path = osp.join(root, dataset['ann_file'])
-    images = osp.join(root, dataset.get('data_prefix', {}).get('img', ''))
+    images = osp.join(root, (dataset.get('data_prefix') or {}).get('img') or '')
     if '://' in path or '://' in images:
         return
     report = check_annotation_file(path, f'{field}.ann_file', images,
@@ -77,7 +102,8 @@ def _paths_of(dataset: dict) -> Iterator[Tuple[str, str]]:
     if dataset.get('ann_file'):
         yield 'ann_file', dataset['ann_file']
     for key, path in (dataset.get('data_prefix') or {}).items():
-        yield f'data_prefix.{key}', path
+        if path is not None:
+            yield f'data_prefix.{key}', path
 
 
 def check_evaluators(cfg: Config):
@@ -85,6 +111,9 @@ def check_evaluators(cfg: Config):
     for name in ('val_evaluator', 'test_evaluator'):
         for evaluator in as_list(cfg.get(name)):
             path = evaluator.get('ann_file')
+            if path is not None and not isinstance(path, str):
+                raise ConfigError(f'{name}.ann_file', f'got {path!r}',
+                                  'give a path')
             if path and '://' not in path and not osp.exists(path):
                 raise ConfigError(f'{name}.ann_file', f'no such path: {path}',
                                   'set it')
@@ -92,6 +121,6 @@ def check_evaluators(cfg: Config):
 
 def as_list(configs) -> list:
     """Configs of which there may be one, several or none."""
-    if isinstance(configs, dict):
-        return [configs]
-    return list(configs or ())
+    if isinstance(configs, (list, tuple)):
+        return list(configs)
+    return [] if configs is None else [configs]

@@ -22,6 +22,7 @@ def check_coco(content: dict, findings: Findings) -> Tuple[List[str], int]:
         tuple[list[str], int]: File names of the images that training will
         read, and the number of instances.
     """
+    _check_categories(content.get('categories', []), findings)
     images = _index_images(content['images'], findings)
     annotations = _check_fields(content['annotations'], findings)
     kept = _drop(annotations, images, findings)
@@ -54,10 +55,20 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, (int, str))
 
 
+def _check_categories(categories: Any, findings: Findings):
+    if not isinstance(categories, list):
+        categories = [categories]
+    findings.refuse('categories without id and name', [
+        i for i, category in enumerate(categories)
+        if not isinstance(category, dict) or not _is_id(category.get('id'))
+        or not isinstance(category.get('name'), str)
+    ], lambda i: repr(categories[i])[:40])
+
+
 def _index_images(images: list, findings: Findings) -> Dict[Any, dict]:
     """By their ids, those that can be used."""
     usable = [
-        isinstance(image, dict) and _is_id(image.get('id'))
+        isinstance(image, dict) and type(image.get('id')) is int
         and isinstance(image.get('file_name'), str) and all(
             is_number(image.get(side)) and 0 < image[side] < np.inf
             for side in ('width', 'height')) for image in images
@@ -109,12 +120,16 @@ def _drop(annotations: List[dict], images: Dict[Any, dict],
         else:
             kept.append(annotation)
     for reason, hits in reasons.items():
-        note = findings.refuse if reason == _NO_BOX else findings.drop
+        note = findings.refuse if reason in _UNREADABLE else findings.drop
         note(reason, hits, lambda i: _name(annotations[i]))
     return kept
 
 
 _NO_BOX = 'boxes that are not four numbers'
+_NO_AREA = 'areas that are no number'
+_NO_KEYPOINTS = 'keypoints that are no numbers in threes'
+# MMPose converts them before it decides what to drop.
+_UNREADABLE = (_NO_BOX, _NO_AREA, _NO_KEYPOINTS)
 
 
 def _reason_to_drop(annotation: dict, images: Dict[Any, dict]) -> str:
@@ -124,6 +139,24 @@ def _reason_to_drop(annotation: dict, images: Dict[Any, dict]) -> str:
         return 'the image is not listed'
     if 'bbox' not in annotation or 'keypoints' not in annotation:
         return 'no bbox or no keypoints'
+    if not is_row(annotation['bbox'], 4):
+        return _NO_BOX
+    if not is_number(annotation.get('area', 0)):
+        return _NO_AREA
+    reason = _reason_to_drop_read(annotation, image)
+    # Those of the others are looked at all together.
+    if reason and not _is_triples(annotation['keypoints']):
+        return _NO_KEYPOINTS
+    return reason
+
+
+def _is_triples(keypoints: Any) -> bool:
+    return isinstance(keypoints, list) and len(
+        keypoints) % 3 == 0 and len(keypoints) > 0 and is_row(
+            keypoints, len(keypoints))
+
+
+def _reason_to_drop_read(annotation: dict, image: dict) -> str:
     if annotation.get('iscrowd'):
         return 'a crowd (iscrowd)'
     if annotation.get('num_keypoints') == 0:
@@ -133,10 +166,7 @@ def _reason_to_drop(annotation: dict, images: Dict[Any, dict]) -> str:
             is_number(value) and value <= 0
             for i, value in enumerate(keypoints) if i % 3 < 2):
         return 'no keypoint at a positive place'
-    box = annotation['bbox']
-    if not is_row(box, 4):
-        return _NO_BOX
-    left, top, width, height = box
+    left, top, width, height = annotation['bbox']
     right, bottom = left + width, top + height
     # Comparisons with NaN are false: such a box is kept, and refused.
     last_x, last_y = image['width'] - 1, image['height'] - 1
