@@ -35,8 +35,12 @@ federation: $(VENV)/.installed-flower
 	@$(BIN)/python tools/try_federation.py configs/raf_deployed.py \
 		--work-dir work_dirs/federation-$$(date +%Y%m%d-%H%M%S)
 
+# Processes that share out the files of tests.
+WORKERS ?= 2
+
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --cov --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+		--cov --cov-fail-under=90
 
 # Case numbers are seeds: FIRST chooses others.
 CASES ?= 10000
@@ -48,7 +52,8 @@ fuzz: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -W ignore -m tests.fuzz.kills $(KILLS)
 
 fast-test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+		-m "not slow"
 
 # Reads the code without importing it, so that it needs nothing else.
 docs: | check-python
