@@ -11,9 +11,10 @@ from mmpose_raf.argument_types import (class_of, find_wrong_type, look_up,
                                        signature_of)
 from mmpose_raf.errors import ConfigError, describe_error
 
-# What constructors raise over their arguments, torch's with RuntimeError.
-_COMPLAINTS = (ArithmeticError, AssertionError, AttributeError, LookupError,
-               RuntimeError, TypeError, ValueError)
+# What constructors raise over their arguments, torch's with RuntimeError, and
+# over packages that they need.
+_COMPLAINTS = (ArithmeticError, AssertionError, AttributeError, ImportError,
+               LookupError, RuntimeError, TypeError, ValueError)
 _SEE = 'see its documentation'
 
 
@@ -168,6 +169,20 @@ def _steps(config: Any) -> Iterator[Tuple[str, Any]]:
             yield f'[{index}]', value
 
 
+def _explain_unknown(name: str, field: str) -> ConfigError:
+    """A type that is in no registry, maybe for want of its package."""
+    package = name.rpartition('.')[0]
+    if not package:
+        return ConfigError(field, f'{name} is not known',
+                           'mend the name, or import what registers it')
+    fix = f'install {package}, or mend the name'
+    if name == 'mmpretrain.VisionTransformer':
+        fix = f"{fix}; RAFViT with pos_embed='ape' is the same network"
+    return ConfigError(
+        field, f'{name} is not known: {package} is not installed, '
+        'does not import or has no such type', fix)
+
+
 def _explain(error: Exception, config: Any, field: str) -> ConfigError:
     """What a constructor has said, with the argument it is about."""
     if not isinstance(config, dict) or 'type' not in config:
@@ -184,8 +199,14 @@ def _explain(error: Exception, config: Any, field: str) -> ConfigError:
     if missing:
         return ConfigError(field, f'{name} needs {missing[1]}', 'add it')
     if 'is not in the' in text and 'registry' in text:
-        return ConfigError(f'{field}.type', f'{name} is not known',
-                           'mend the name, or import what registers it')
+        return _explain_unknown(name, f'{field}.type')
+    if isinstance(error, ImportError):
+        problem, _, fix = ' '.join(str(error).split()).partition('; ')
+        return ConfigError(field, problem, fix or 'install it')
+    absent = re.search(r'\b(\w+) is not installed', str(error))
+    if absent:
+        return ConfigError(field, f'{name} needs {absent[1]}, which is not '
+                           'installed', f'pip install {absent[1]}')
     if isinstance(error, (ValueError, AssertionError)) and str(error):
         text = ' '.join(str(error).split())
         # Those that check their arguments begin with the argument's name.

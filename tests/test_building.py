@@ -266,3 +266,27 @@ def test_arguments_that_are_added_on_the_way():
             explaining(dict(wrapper=config), 'field'):
         PARTS.build(config, default_args=dict(width=3.))
     assert error.value.field == 'field.wrapper.leaf.size'
+
+
+OTHERS = Registry('other')
+
+
+@OTHERS.register_module()
+class NeedsPackage:
+    """A part whose package is missing."""
+
+    def __init__(self, error):
+        raise error
+
+
+@pytest.mark.parametrize('error, told', [
+    (ImportError('ops.nms needs the full mmcv; pip install mmcv'),
+     'part: ops.nms needs the full mmcv; pip install mmcv'),
+    (RuntimeError('albumentations is not installed'),
+     'part: NeedsPackage needs albumentations, which is not installed; pip '
+     'install albumentations'),
+])
+def test_missing_packages(error, told):
+    with pytest.raises(ConfigError) as raised:
+        build(OTHERS, dict(type='NeedsPackage', error=error), 'part')
+    assert str(raised.value) == told

@@ -1,7 +1,7 @@
 """A top-down pipeline at another input size."""
 
 import copy
-from typing import Callable, List, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence
 
 from mmpose.datasets.transforms import (GenerateTarget, PackPoseInputs,
                                         TopdownAffine)
@@ -59,11 +59,25 @@ def retarget_pipeline(transforms: Sequence[Callable],
                                              step.use_udp)
             step.input_size = input_size
         elif isinstance(step, GenerateTarget):
-            if isinstance(step.encoder, list):
+            if _have_size(step.encoder, input_size):
+                # Also those of SimCC and regression, which have no other.
+                pass
+            elif isinstance(step.encoder, list):
                 raise ConfigError(f'{field}.GenerateTarget.encoder',
                                   'got several encoders', 'use one')
-            step.encoder = resize_codec(step.encoder, input_size, sigma_mode)
+            else:
+                step.encoder = resize_codec(step.encoder, input_size,
+                                            sigma_mode)
         elif isinstance(step, PackPoseInputs):
             step.pack_transformed = True
         retargeted.append(step)
     return retargeted
+
+
+def _have_size(encoders: Any, input_size: Size) -> bool:
+    """Whether codecs are those of an input size as they are."""
+    if not isinstance(encoders, list):
+        encoders = [encoders]
+    return all(
+        tuple(encoder.input_size) == tuple(input_size)
+        for encoder in encoders)

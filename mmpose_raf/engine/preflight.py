@@ -14,6 +14,7 @@ from .federation_settings import FederationSettings
 from .preflight_data import check_dataset, check_evaluators
 from .preflight_parts import check_parts
 from .preflight_values import check_plain_values
+from .preflight_weights import check_pretrained
 from .resumed_federation import (check_resumed_partition, check_resumed_run,
                                  check_resumed_settings)
 from .runner_checks import check_compile
@@ -55,6 +56,7 @@ def check_run(cfg: Config, opens_images: bool = False):
     check_evaluators(cfg)
     _check_amp(cfg)
     _check_weights(cfg)
+    check_pretrained(cfg.model)
     checkpoint = checkpoint_to_resume(cfg)
     if checkpoint is not None:
         federation = CheckpointLoader.load_checkpoint(

@@ -11,6 +11,7 @@ from mmengine.registry import (DATASETS, HOOKS, LOOPS, METRICS, MODELS,
 from torch import nn
 
 from mmpose_raf.building import build, check_signature, explaining
+from mmpose_raf.datasets.federated_dataset import FederatedDataset
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.any_size import AnySizePredictor
 from mmpose_raf.evaluation.view import list_views
@@ -53,6 +54,9 @@ def check_parts(cfg: Config, settings: FederationSettings) -> str:
                         field)
         _check_keypoints(model, dataset, field)
         shares = share_out(dataset, settings)
+        # Its pipelines crop at the clients' sizes.
+        FederatedDataset(settings.clients, shares.datasets, shares.indices,
+                         getattr(model.head, 'sigma_mode', 'pixel'))
         find_personal(model, settings.local_params)
         count_distributions(settings.build_aggregator().distribution,
                             settings.clients, shares)
@@ -70,6 +74,7 @@ def _check_arguments(cfg: Config):
     for index, hook in enumerate(cfg.get('custom_hooks') or ()):
         hook = {key: hook[key] for key in hook if key != 'priority'}
         check_signature(HOOKS, hook, f'custom_hooks[{index}]')
+    _check_train_loop(cfg.train_cfg)
     for name in ('val_evaluator', 'test_evaluator'):
         for metric in as_list(cfg.get(name)):
             check_signature(METRICS, metric, name)
@@ -80,6 +85,16 @@ def _check_arguments(cfg: Config):
     if cfg.get('visualizer'):
         check_signature(VISUALIZERS, cfg.visualizer, 'visualizer', 'name',
                         'save_dir')
+
+
+def _check_train_loop(config: dict):
+    if not config.get('by_epoch', True):
+        raise ConfigError('train_cfg.by_epoch', 'got False',
+                          'use True: one epoch is one round')
+    arguments = {key: config[key] for key in config if key != 'by_epoch'}
+    check_signature(LOOPS, dict(type='EpochBasedTrainLoop', **arguments)
+                    if 'type' not in config else arguments, 'train_cfg',
+                    'runner', 'dataloader')
 
 
 def _check_views(model: nn.Module, loop: dict):

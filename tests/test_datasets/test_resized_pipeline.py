@@ -174,3 +174,18 @@ def test_a_small_camera_replaces_the_crop_alone(use_udp):
     ]
     # The pipeline itself is as it was.
     assert type(pipeline.transforms[2]).__name__ == 'TopdownAffine'
+
+
+@pytest.mark.parametrize('codec', [
+    dict(type='SimCCLabel', input_size=(48, 64)),
+    dict(type='RegressionLabel', input_size=(48, 64)),
+])
+def test_other_codecs_at_their_own_size_alone(codec):
+    dataset = DATASETS.build(toy_dataset(1, codec=codec))
+    steps = dataset.pipeline.transforms
+    encoder, = (step.encoder
+                for step in retarget_pipeline(steps, (48, 64), 'pixel')
+                if hasattr(step, 'encoder'))
+    assert type(encoder).__name__ == codec['type']
+    with pytest.raises(ConfigError, match=codec['type']):
+        retarget_pipeline(steps, (32, 48), 'pixel')

@@ -123,6 +123,20 @@ ERRORS = {
     'annotations of a metric': ("val_evaluator['ann_file'] = 'm.json'",
                                 'val_evaluator.ann_file', 'm.json'),
     # What MMEngine would find late, or trip over.
+    'typo in train_cfg': ("train_cfg['max_epoch'] = 1", 'train_cfg.max_epoch',
+                          'no such argument'),
+    'iterations': ("train_cfg['by_epoch'] = False", 'train_cfg.by_epoch',
+                   'one epoch is one round'),
+    'pretrained weights':
+    ("model['backbone']['init_cfg'] = dict(type='Pretrained', "
+     "checkpoint='nowhere.pth')", 'model.backbone.init_cfg.checkpoint',
+     'nowhere.pth'),
+    'codec of another size':
+    ("next(step for step in train_data['pipeline'] if step['type'] == "
+     "'GenerateTarget')['encoder'] = dict(type='SimCCLabel', "
+     'input_size=(64, 48))', 'codec', 'SimCCLabel'),
+    'package of a type': ("model['backbone'] = dict(type='mmnobody.Net')",
+                          'model.backbone.type', 'install mmnobody'),
     'no round': ("train_cfg['max_epochs'] = 0", 'train_cfg.max_epochs', '0'),
     'number of rounds': ("train_cfg['max_epochs'] = '3'",
                          'train_cfg.max_epochs', "'3'"),
