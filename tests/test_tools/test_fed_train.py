@@ -132,9 +132,9 @@ ERRORS = {
      "checkpoint='nowhere.pth')", 'model.backbone.init_cfg.checkpoint',
      'nowhere.pth'),
     'codec of another size':
-    ("next(step for step in train_data['pipeline'] if step['type'] == "
-     "'GenerateTarget')['encoder'] = dict(type='SimCCLabel', "
-     'input_size=(64, 48))', 'codec', 'SimCCLabel'),
+    ("train_data['pipeline'].insert(-1, dict(type='GenerateTarget', "
+     "encoder=dict(type='SimCCLabel', input_size=(64, 48))))", 'codec',
+     'SimCCLabel'),
     'package of a type': ("model['backbone'] = dict(type='mmnobody.Net')",
                           'model.backbone.type', 'install mmnobody'),
     'no round': ("train_cfg['max_epochs'] = 0", 'train_cfg.max_epochs', '0'),
