@@ -69,7 +69,13 @@ def config_of(attack: str, defence: str, rounds: int, seed: int, folder: str,
     cfg.federation = dict(
         clients=clients, aggregator=DEFENCES[defence], keep_updates=False)
     cfg.merge_from_dict({
+        # The method with distillation, whatever is the demo's default.
         'model.ladder': [HIGH, LOW],
+        'model.levels': 'all',
+        'model.upward': False,
+        'model.level_weights': 'area',
+        'model.backbone.pos_embed': 'gpe',
+        'model.backbone.lpe': True,
         'model.backbone.img_size': HIGH[::-1],
         'model.head.decoder.input_size': HIGH,
         'model.head.decoder.heatmap_size': (12, 16),
@@ -88,6 +94,11 @@ def config_of(attack: str, defence: str, rounds: int, seed: int, folder: str,
             cfg[f'{split}_{part}'] = None
     cfg.custom_hooks = [dict(type='FederatedHook')]
     cfg.default_hooks.checkpoint = None
+    cfg.model.distill = dict(
+        type='MultiResolutionDistillLoss',
+        alpha=0.3,
+        teacher='highest',
+        resize='bilinear')
     # In the flipped image the patch would be elsewhere.
     cfg.model.test_cfg = dict(flip_test=False)
     cfg.work_dir, cfg.experiment_name = folder, Path(folder).name
