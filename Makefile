@@ -1,4 +1,4 @@
-# make demo      train FedAvg and RAF on rendered people, side by side
+# make demo      train stock ViTPose, FedAvg and RAF on rendered people, side by side
 # make federation   the same over the network: four processes, TLS, three rounds
 # make test      run all tests, with coverage
 # make fuzz      10,000 broken configs, annotations and checkpoints, 100 kills

@@ -4,7 +4,7 @@
 _base_ = ['_base_/trainings.py', '_base_/synthetic_sizes.py']
 
 base = '../raf_demo.py'
-_short = {'train_cfg.max_epochs': 16}
+_short = {'train_cfg.max_epochs': 12}
 axes = dict(
     training=dict(
         stock=[

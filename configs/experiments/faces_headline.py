@@ -1,0 +1,28 @@
+# What MMPose's users have today, FedAvg with our encoding and targets, and the
+# default, on real faces of other people than in training, from scratch.
+_base_ = ['_base_/small_runs.py', '_base_/trainings.py']
+
+base = '../raf_vit_faces68.py'
+_short = {
+    'model.backbone.patch_size': 8,
+    'model.backbone.drop_path_rate': 0.,
+    'model.head.deconv_kernel_sizes': (4, ),
+    'train_dataloader.batch_size': 8,
+    'federation.partitioner.samples_per_client': 200,
+    'train_cfg.max_epochs': 16,
+    'train_cfg.val_interval': 16,
+    'optim_wrapper.optimizer.lr': 2e-3,
+    'optim_wrapper.optimizer.weight_decay': 0.05
+}
+input_sizes = [(32, 32), (64, 64), (96, 96), (128, 128), (192, 192),
+               (256, 256)]
+axes = dict(
+    size=dict(vit64={{_base_.vit64}}),
+    data=dict(scratch=_short),
+    training=dict(
+        stock=[{{_base_.encodings.ape}}, {{_base_.trainings.fedavg_pixel}}],
+        fedavg=[{{_base_.fourier}}, {{_base_.trainings.fedavg}}],
+        default=[
+            {{_base_.fourier}}, {{_base_.trainings.one_upward}},
+            {{_base_.fitted}}
+        ]))
