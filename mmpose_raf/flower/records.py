@@ -167,6 +167,11 @@ def unpack_update(content: RecordDict, request: TrainRequest) -> ClientUpdate:
     parameters = values.get('parameters')
     if not isinstance(parameters, list) or not set(parameters) <= set(state):
         raise MessageError('its parameters are not among its weights')
+    upload = unpack_state(_arrays(content, 'upload'))
+    for name in upload.keys() & request.state.keys():
+        if upload[name].shape != request.state[name].shape:
+            raise MessageError(f'{name!r} of its upload has shape '
+                               f'{tuple(upload[name].shape)}')
     return ClientUpdate(
         client,
         # In the order of what was sent, which records may not keep.
@@ -179,7 +184,7 @@ def unpack_update(content: RecordDict, request: TrainRequest) -> ClientUpdate:
             name: _shares(name, row)
             for name, row in _metrics(content, 'distributions').items()
         },
-        upload=unpack_state(_arrays(content, 'upload')),
+        upload=upload,
         version=_value(values, 'version', int))
 
 

@@ -30,6 +30,8 @@ KEYS_SCRIPT = ROOT / 'tools' / 'make_trial_keys.sh'
 HOST = '127.0.0.1'
 _CONNECTION = 'trial'
 _MARK = 'MMPOSE_RAF_TRIAL'
+# Seconds for one of Flower's commands, also on a machine with much else to do.
+_PATIENCE = 600
 
 
 class Trial:
@@ -57,9 +59,7 @@ class Trial:
         self.names = list(names)
         self.data = data or {}
         self.processes: Dict[str, subprocess.Popen] = {}
-        ports = _free_ports(1 + len(self.names))
-        self.address = f'{HOST}:{ports[0]}'
-        self._ports = dict(zip(self.names, ports[1:]))
+        self.address = f'{HOST}:{_free_port()}'
         self._mark = uuid.uuid4().hex
         self._environment = dict(
             os.environ,
@@ -88,7 +88,7 @@ class Trial:
 
     def _set_up(self):
         (self.folder / 'flwr').mkdir(parents=True, exist_ok=True)
-        self._call([str(KEYS_SCRIPT), str(self.keys), HOST, *self.names])
+        self.make_key(*self.names)
         (self.folder / 'flwr' / 'config.toml').write_text(
             f'[superlink]\ndefault = "{_CONNECTION}"\n\n'
             f'[superlink.{_CONNECTION}]\naddress = "{self.address}"\n'
@@ -100,6 +100,10 @@ class Trial:
                 str(self.keys / f'client_{name}.pub'), _CONNECTION
             ])
             self.start_node(name)
+
+    def make_key(self, *names: str):
+        """Make an authentication key for each name; nobody knows it yet."""
+        self._call([str(KEYS_SCRIPT), str(self.keys), HOST, *names])
 
     def start_link(self):
         """Start the SuperLink and wait until it answers."""
@@ -132,7 +136,7 @@ class Trial:
         self._start(name, [
             'flower-supernode', '--root-certificates',
             str(self.keys / 'ca.crt'), '--superlink', self.address, '--port',
-            str(self._ports[name]), '--auth-supernode-private-key',
+            str(_free_port()), '--auth-supernode-private-key',
             str(self.keys / f'client_{key or name}'), '--node-config',
             ' '.join(f'{key}="{value}"' for key, value in values.items())
         ])
@@ -213,40 +217,41 @@ class Trial:
                 start_new_session=True)
 
     def _call(self, command: List[str]) -> str:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120)
+        name = ' '.join([Path(command[0]).name, *command[1:3]])
+        see = f'see the logs in {self.folder}'
+        try:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise ConfigError(name, f'it took more than {_PATIENCE} s',
+                              see) from None
         if done.returncode:
             raise ConfigError(
-                ' '.join(command[:3]),
-                ' '.join((done.stderr or done.stdout).split())[-500:],
-                f'see the logs in {self.folder}')
+                name, ' '.join((done.stderr or done.stdout).split())[-500:],
+                see)
         return done.stdout
 
-    def _wait_for_link(self, seconds: float = 60):
+    def _wait_for_link(self, seconds: float = _PATIENCE):
         host, port = self.address.split(':')
         end = time.monotonic() + seconds
         while True:
             with suppress(OSError), socket.create_connection(
                 (host, int(port)), 1):
                 return
-            if time.monotonic() > end or self.processes['link'].poll():
+            if time.monotonic() > end or self.processes[
+                    'link'].poll() is not None:
                 raise ConfigError('flower-superlink', 'it does not answer',
                                   f'see {self.folder / "link.log"}')
             time.sleep(0.2)
 
 
-def _free_ports(count: int) -> List[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind((HOST, 0))
+        return found.getsockname()[1]

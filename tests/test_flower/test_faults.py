@@ -9,6 +9,7 @@ from flwr.app import Message, RecordDict
 
 from mmpose_raf.errors import ConfigError, TrainingError
 from mmpose_raf.flower.client_app import app
+from mmpose_raf.flower.client_file import ClientFile
 from mmpose_raf.flower.local_client import LocalClient
 from tests.test_flower.deployed import deploy, grid_of, write_config
 from tests.toy import (assert_states_equal, run, toy_config, toy_dataset,
@@ -123,6 +124,32 @@ def test_a_client_that_crashes_is_absent_and_comes_back(tmp_path):
     assert 'Client low is absent: Flower says MemoryError: killed' in log
     assert runner.train_loop.taken == dict(high=1, low=1)
     assert runner.train_loop.report.absent == {}
+
+
+def test_a_client_that_is_too_slow_is_absent_and_forgets(tmp_path):
+    cfg = config(tmp_path, rounds=2, local_params='norm')
+    grid = grid_of(cfg, tmp_path)
+    slow = max(grid.clients)
+    answers, late = grid.pull_messages, []
+
+    def pull_in_time(message_ids):
+        for reply in answers(message_ids):
+            is_late = (reply.metadata.message_type == 'train'
+                       and reply.metadata.src_node_id == slow and not late)
+            if is_late:
+                late.append(reply)
+            else:
+                yield reply
+
+    grid.pull_messages = pull_in_time
+    loop = deploy(cfg, tmp_path, grid, timeout=7).train_loop
+    log = next((tmp_path / 'server').glob('2*/*.log')).read_text()
+    assert 'Client low is absent: no answer in 7 s' in log
+    assert loop.taken == dict(high=1, low=1)
+    # Its moments start anew: they have seen the second training alone.
+    kept = ClientFile(tmp_path / 'client_low', loop.terms.run).load(2, 1)
+    steps = {int(moments['step']) for moments in kept.optimizer.values()}
+    assert steps == {2}
 
 
 def test_resumed_runs_are_the_simulations(tmp_path):

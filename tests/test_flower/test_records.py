@@ -103,6 +103,7 @@ def test_broken_tensors_are_refused(record):
     (broken('metrics', 'loss', [1., 2.]), 'its loss'),
     (broken('distributions', 'resolution', [.5, .6]), 'add up'),
     (broken('distributions', 'resolution', [float('nan')]), 'add up'),
+    (pack_update(update(upload=dict(w=torch.ones(3)))), 'upload has shape'),
     (pack_refusal('no\nroom'), '^no room$'),
 ])
 def test_broken_updates_are_refused(content, reason):
