@@ -1,14 +1,21 @@
-"""Tensors in Flower's arrays: their bytes, without pickle."""
+"""Tensors in Flower's arrays: their bytes, without pickle.
 
+All tensors of a state travel in one array. Flower sends every array in
+requests of its own, and a model has hundreds of tensors, most of them small.
+"""
+
+import json
 import math
-from typing import Dict
+from typing import Dict, List
 
 import torch
 from flwr.app import Array, ArrayRecord
 from torch import Tensor
 
-#: How the bytes are to be read: one element after the other, little-endian.
-LAYOUT = 'raw.little-endian'
+#: A head of JSON, which lists name, dtype and shape of each tensor, a line
+#: feed, and the bytes of all, little-endian, one after the other.
+LAYOUT = 'tensors.little-endian'
+_ENTRY = 'tensors'
 _DTYPES: Dict[str, torch.dtype] = {
     str(dtype).split('.')[1]: dtype
     for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16,
@@ -23,9 +30,15 @@ class MessageError(ValueError):
 
 def pack_state(state: Dict[str, Tensor]) -> ArrayRecord:
     """Put named tensors into a record, with their dtypes and shapes."""
+    head = [[name, str(tensor.dtype).split('.')[1], list(tensor.shape)]
+            for name, tensor in state.items()]
+    data = b'\n'.join([
+        json.dumps(head).encode(),
+        b''.join(_bytes_of(tensor) for tensor in state.values())
+    ])
     return ArrayRecord({
-        name: _pack(tensor.detach().cpu())
-        for name, tensor in state.items()
+        _ENTRY:
+        Array(dtype='uint8', shape=(len(data), ), stype=LAYOUT, data=data)
     })
 
 
@@ -36,33 +49,59 @@ def unpack_state(record: ArrayRecord) -> Dict[str, Tensor]:
         record (ArrayRecord): Of whatever sender: it is not trusted.
 
     Raises:
-        MessageError: If an entry is not what :func:`pack_state` makes.
+        MessageError: If it is not what :func:`pack_state` makes.
     """
-    return {name: _unpack(name, array) for name, array in record.items()}
+    array = record.get(_ENTRY)
+    if len(record) != 1 or array is None or array.stype != LAYOUT:
+        raise MessageError('its tensors have an unknown layout')
+    head, feed, data = array.data.partition(b'\n')
+    entries = _read_head(head)
+    wanted = sum(_size(*entry) for entry in entries)
+    if not feed or len(data) != wanted:
+        raise MessageError(f'its tensors have {len(data)} bytes instead of '
+                           f'{wanted}')
+    state, start = {}, 0
+    for name, dtype, shape in entries:
+        end = start + _size(name, dtype, shape)
+        state[name] = _tensor_of(data[start:end], _DTYPES[dtype], shape)
+        start = end
+    if len(state) != len(entries):
+        raise MessageError('a name stands twice among its tensors')
+    return state
 
 
-def _pack(tensor: Tensor) -> Array:
-    data = tensor.contiguous().reshape(-1).view(torch.uint8)
-    return Array(
-        dtype=str(tensor.dtype).split('.')[1],
-        shape=tuple(tensor.shape),
-        stype=LAYOUT,
-        data=data.numpy().tobytes())
+def _bytes_of(tensor: Tensor) -> bytes:
+    plain = tensor.detach().cpu().contiguous().reshape(-1)
+    return plain.view(torch.uint8).numpy().tobytes()
 
 
-def _unpack(name: str, array: Array) -> Tensor:
-    dtype = _DTYPES.get(array.dtype)
-    if array.stype != LAYOUT or dtype is None:
-        raise MessageError(
-            f'{name!r} has the unknown layout {array.stype} of {array.dtype}')
-    if any(side < 0 for side in array.shape):
-        raise MessageError(f'{name!r} has shape {array.shape}')
-    size = math.prod(array.shape) * dtype.itemsize
-    if len(array.data) != size:
-        raise MessageError(
-            f'{name!r} has {len(array.data)} bytes instead of {size}')
-    if not size:
-        return torch.empty(array.shape, dtype=dtype)
+def _tensor_of(data: bytes, dtype: torch.dtype, shape: List[int]) -> Tensor:
+    if not data:
+        try:
+            return torch.empty(shape, dtype=dtype)
+        except (OverflowError, RuntimeError, TypeError):
+            raise MessageError(f'a tensor has shape {shape}') from None
     # A copy: torch writes to its memory, and bytes must not change.
-    return torch.frombuffer(
-        bytearray(array.data), dtype=dtype).reshape(array.shape)
+    return torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape)
+
+
+def _read_head(head: bytes) -> list:
+    try:
+        entries = json.loads(head)
+    except (ValueError, RecursionError):
+        raise MessageError('its tensors have no head') from None
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+        raise MessageError('the head of its tensors is malformed')
+    return entries
+
+
+def _is_entry(entry) -> bool:
+    return isinstance(entry, list) and len(entry) == 3 and isinstance(
+        entry[0], str) and isinstance(
+            entry[1], str) and entry[1] in _DTYPES and isinstance(
+                entry[2], list) and all(
+                    type(side) is int and side >= 0 for side in entry[2])
+
+
+def _size(name: str, dtype: str, shape: List[int]) -> int:
+    return math.prod(shape) * _DTYPES[dtype].itemsize

@@ -186,9 +186,12 @@ class Trial:
         for process in self.processes.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.1, deadline - time.monotonic()))
-        for pid in self.survivors():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        # A killed process takes a moment, and may have started another.
+        while survivors := self.survivors():
+            for pid in survivors:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
         for process in self.processes.values():
             process.wait()
         self.processes.clear()

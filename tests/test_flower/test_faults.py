@@ -11,6 +11,7 @@ from mmpose_raf.errors import ConfigError, TrainingError
 from mmpose_raf.flower.client_app import app
 from mmpose_raf.flower.client_file import ClientFile
 from mmpose_raf.flower.local_client import LocalClient
+from mmpose_raf.flower.tensors import pack_state, unpack_state
 from tests.test_flower.deployed import deploy, grid_of, write_config
 from tests.toy import (assert_states_equal, run, toy_config, toy_dataset,
                        weights_of)
@@ -51,35 +52,21 @@ def with_broken(cfg, tmp_path, spoil, **node_config):
     return grid
 
 
-def rename(request, update, number):
-    buffer = next(key for key in update['state'] if 'running_mean' in key)
-    update['state']['other'] = update['state'].pop(buffer)
-    return update
+def changing(change):
+    """Spoil the weights: the function changes their dict in place."""
 
+    def spoil(request, update, number):
+        state = unpack_state(update['state'])
+        change(state, next(key for key in state if 'running_mean' in key))
+        update['state'] = pack_state(state)
+        return update
 
-def poison(request, update, number):
-    from mmpose_raf.flower.tensors import pack_state, unpack_state
-    state = unpack_state(update['state'])
-    next(iter(state.values())).fill_(float('nan'))
-    update['state'] = pack_state(state)
-    return update
-
-
-def reshape(request, update, number):
-    array = next(iter(update['state'].values()))
-    array.shape = (*array.shape, 1)
-    return update
+    return spoil
 
 
 def truncate(request, update, number):
-    array = next(iter(update['state'].values()))
+    array, = update['state'].values()
     array.data = array.data[:-3]
-    return update
-
-
-def recast(request, update, number):
-    array = next(iter(update['state'].values()))
-    array.dtype = 'int32'
     return update
 
 
@@ -93,11 +80,19 @@ def outdate(request, update, number):
 
 
 @pytest.mark.parametrize('spoil, reason', [
-    (poison, 'not finite'),
-    (rename, 'unknown|missing'),
+    (changing(lambda state, key: state[key].fill_(float('nan'))),
+     'not finite'),
+    (changing(lambda state, key: state.update(other=state.pop(key))),
+     'unknown|missing'),
     (truncate, 'bytes instead of'),
-    pytest.param(reshape, 'has shape', marks=pytest.mark.slow),
-    pytest.param(recast, 'int32', marks=pytest.mark.slow),
+    pytest.param(
+        changing(lambda state, key: state.update({key: state[key][None]})),
+        'has shape',
+        marks=pytest.mark.slow),
+    pytest.param(
+        changing(lambda state, key: state.update({key: state[key].int()})),
+        'int32',
+        marks=pytest.mark.slow),
     pytest.param(empty, 'no update', marks=pytest.mark.slow),
     pytest.param(outdate, 'nothing was asked', marks=pytest.mark.slow),
 ])

@@ -1,5 +1,6 @@
 """Messages arrive as they were sent, or are refused."""
 
+import json
 import pickle
 
 import numpy as np
@@ -41,11 +42,14 @@ def test_states_arrive_to_the_bit():
     assert_states_equal(unpack_state(pack_state(STATE)), STATE)
 
 
-def test_float32_is_little_endian_and_row_by_row():
-    array = pack_state(dict(w=torch.tensor([[1., 2.], [3., 4.]])))['w']
-    assert (array.dtype, array.shape, array.stype) == ('float32', (2, 2),
-                                                       LAYOUT)
-    assert np.frombuffer(array.data, '<f4').tolist() == [1, 2, 3, 4]
+def test_the_bytes_are_those_of_the_layout():
+    record = pack_state(dict(w=torch.tensor([[1., 2.]]), n=torch.tensor(3)))
+    array, = record.values()
+    assert array.stype == LAYOUT
+    head, data = array.data.split(b'\n', 1)
+    assert json.loads(head) == [['w', 'float32', [1, 2]], ['n', 'int64', []]]
+    assert np.frombuffer(data[:8], '<f4').tolist() == [1, 2]
+    assert np.frombuffer(data[8:], '<i8').tolist() == [3]
 
 
 def test_requests_arrive():
@@ -69,21 +73,40 @@ def broken(record, key, value):
     return content
 
 
-def array(dtype='float32', shape=(2, ), stype=LAYOUT, data=b'\0' * 8):
-    return ArrayRecord(dict(w=Array(dtype, shape, stype, data)))
+def record(head, data, stype=LAYOUT, name='tensors'):
+    data = head + b'\n' + data
+    return ArrayRecord({name: Array('uint8', (len(data), ), stype, data)})
 
 
-@pytest.mark.parametrize('record', [
-    array(data=b'\0' * 7),
-    array(shape=(2**40, 2**40)),
-    array(shape=(-2, )),
-    array(dtype='object'),
-    array(dtype='float31'),
-    array(stype='numpy.ndarray', data=pickle.dumps(print)),
+GOOD = b'[["w", "float32", [2]]]'
+
+
+@pytest.mark.parametrize('broken', [
+    record(GOOD, b'\0' * 7),
+    record(GOOD, b'\0' * 9),
+    record(GOOD, b'\0' * 8, stype='numpy.ndarray'),
+    record(GOOD, b'\0' * 8, name='w'),
+    record(pickle.dumps(print), b''),
+    record(b'[' * 10**5, b''),
+    record(b'{}', b''),
+    record(b'[["w", "float32", [2]], ["w", "float32", [0]]]', b'\0' * 8),
+    record(b'[["w", "float32", [-2]]]', b''),
+    record(b'[["w", "float32", [true]]]', b'\0' * 4),
+    record(b'[["w", "float32", [1e9]]]', b''),
+    record(b'[["w", "float32", [0, 99999999999999999999999]]]', b''),
+    record(b'[["w", "object", [2]]]', b'\0' * 16),
+    record(b'[["w", ["float32"], [2]]]', b'\0' * 8),
+    record(b'[[3, "float32", [2]]]', b'\0' * 8),
+    ArrayRecord(),
 ])
-def test_broken_tensors_are_refused(record):
-    with pytest.raises(MessageError, match="'w' has"):
-        unpack_state(record)
+def test_broken_tensors_are_refused(broken):
+    with pytest.raises(MessageError, match='tensor'):
+        unpack_state(broken)
+
+
+def test_the_good_record_is_good():
+    state = unpack_state(record(GOOD, b'\0' * 8))
+    assert_states_equal(state, dict(w=torch.zeros(2)))
 
 
 @pytest.mark.parametrize('content, reason', [
