@@ -1,12 +1,16 @@
 """What a round tells: a line for each client and a table at its end."""
 
-from typing import List, Optional, Sequence
+from typing import Optional, Sequence
 
 from mmengine.runner import Runner
 
 from mmpose_raf.datasets.client import Client
 from mmpose_raf.federation import ClientUpdate, RoundReport
 from mmpose_raf.tables import render_table
+
+# Metrics of a client that the table has; its own line has all.
+COLUMNS = ('loss', 'acc_pose', 'seconds', 'arrival', 'staleness',
+           'update_norm', 'update_cosine', 'weight')
 
 
 def log_client(runner: Runner, client: Client, update: ClientUpdate,
@@ -41,9 +45,10 @@ def log_round(runner: Runner, clients: Sequence[Client], report: RoundReport,
         runner.logger.error(
             f'The aggregator needs {report.too_few} updates, there are '
             f'{len(updates)}: the global weights stay as they are')
-    columns: List[str] = []
-    for update in updates:
-        columns += [key for key in update.metrics if key not in columns]
+    columns = [
+        key for key in COLUMNS
+        if any(key in update.metrics for update in updates)
+    ]
     resolutions = {client.name: client.resolution for client in clients}
     rows = [[
         update.client, resolutions[update.client],
