@@ -162,7 +162,7 @@ RIGHT = [
     dict(free=[object]),
     dict(options={}),
     dict(options=ConfigDict(a=1)),
-    dict(whole=object()),  # what no config file holds
+    dict(whole=Ellipsis),  # what no config file holds
 ]
 WRONG = [
     dict(whole='3'),
