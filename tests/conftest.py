@@ -7,6 +7,7 @@ from unittest.mock import MagicMock
 
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 import mmpose_raf  # noqa: F401  closes gaps before any test imports mmpose
 
@@ -27,6 +28,12 @@ def pytest_runtest_setup(item):
         pytest.skip('needs a GPU')
 
 
+@pytest.fixture(autouse=True)
+def default_scope():
+    """Parts are looked up in MMPose, whatever ran before."""
+    init_default_scope('mmpose')
+
+
 @pytest.fixture(scope='session')
 def mmpretrain_vit():
     """mmpretrain's ``VisionTransformer``, ViTPose's backbone in MMPose."""
@@ -43,5 +50,8 @@ def mmpretrain_vit():
             MagicMock(
                 distribution=MagicMock(side_effect=PackageNotFoundError),
                 PackageNotFoundError=PackageNotFoundError))
+        # It has asked already, if something else imported a part of it.
+        from mmpretrain.utils import dependency
+        patch.setattr(dependency, 'WITH_MULTIMODAL', False)
         from mmpretrain.models import VisionTransformer
     return VisionTransformer

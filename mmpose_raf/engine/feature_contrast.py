@@ -39,12 +39,18 @@ class FeatureContrast:
         self.prefix = f'{objective.feature_module}.'
         self.module = find_module(model, objective.feature_module)
         self.layers = find_layers(self.module, objective.feature_layers)
-        self.model = model
         self.references: List[State] = []
         # Images and features; of layers their outputs, the first of each.
         self._seen: List[Tuple[Tensor, Any]] = []
         self._outputs: Dict[nn.Module, Tensor] = {}
         self._is_watching = False
+        # For good: torch.compile sees the hooks that are there when it
+        # compiles, and no later ones. Without references they do nothing.
+        model.register_forward_pre_hook(self._begin, with_kwargs=True)
+        self.module.register_forward_hook(self._see)
+        for layer in self.layers:
+            layer.register_forward_hook(self._keep)
+        model.register_forward_hook(self._add_loss, with_kwargs=True)
 
     @contextmanager
     def watching(self, start: TrainingStart) -> Iterator[None]:
@@ -53,28 +59,16 @@ class FeatureContrast:
             key[len(self.prefix):]: value
             for key, value in state.items() if key.startswith(self.prefix)
         } for state in self.objective.references(start)]
-        if not self.references:
-            yield
-            return
-        handles = [
-            self.model.register_forward_pre_hook(
-                self._begin, with_kwargs=True),
-            self.module.register_forward_hook(self._see),
-            *(layer.register_forward_hook(self._keep)
-              for layer in self.layers),
-            self.model.register_forward_hook(self._add_loss, with_kwargs=True)
-        ]
         try:
             yield
         finally:
-            for handle in handles:
-                handle.remove()
             self.references, self._outputs = [], {}
 
     def _begin(self, model: nn.Module, args: tuple, kwargs: dict):
         call = dict(zip(('inputs', 'data_samples', 'mode'), args), **kwargs)
         self._seen, self._outputs = [], {}
-        self._is_watching = call.get('mode') == 'loss'
+        self._is_watching = bool(self.references) and call.get(
+            'mode') == 'loss'
         if self._is_watching:
             self._shape = call['inputs'].shape[:2]
 
@@ -89,7 +83,9 @@ class FeatureContrast:
             self._seen.append((images, self._features(output)))
 
     def _keep(self, layer: nn.Module, args: tuple, output: Any):
-        self._outputs.setdefault(layer, last_of(output))
+        # Also of the references' forward passes, after the training's.
+        if self.references:
+            self._outputs.setdefault(layer, last_of(output))
 
     def _features(self, output: Any) -> Any:
         """What is compared, once the submodule has made its output."""

@@ -130,7 +130,7 @@ with mock.patch('mmengine.runner.runner.get_device', lambda: 'cpu'):
     runner = Runner.from_cfg(cfg)
     metrics = runner.test()
 with open(f'{folder}/metrics_{runner.rank}.json', 'w') as file:
-    json.dump(metrics, file)
+    json.dump(metrics, file, default=float)
 '''
 
 

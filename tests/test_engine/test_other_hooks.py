@@ -281,7 +281,7 @@ def test_no_visualizer_backend(tmp_path):
 def test_names_of_clients_are_no_markup(tmp_path):
     clients = [
         dict(name='[red]a', input_size=SIZES['low']),
-        dict(name='b/c d', input_size=SIZES['low'])
+        dict(name='b_c d', input_size=SIZES['low'])
     ]
     runner = run(toy_config(tmp_path, clients=clients, rounds=1))
     log = read_log(runner)

@@ -163,7 +163,7 @@ def test_export(fedbn, tmp_path):
     ('epoch_9.pth', 'low', 'checkpoint: no such file'),
     ('epoch_3.pth', 'lowest', "client: no client 'lowest'.*high, mid, low"),
     ('plain.pth', 'low', 'no client has layers of its own'),
-    ('list.pth', 'low', 'holds no model'),
+    ('list.pth', 'low', 'holds a list instead of named weights'),
 ])
 def test_wrong_export(fedbn, tmp_path, file, client, message):
     path, _ = fedbn
