@@ -19,6 +19,9 @@ from mmpose_raf import checkpoints  # noqa: E402
 
 checkpoints.install()
 
-from mmpose_raf import attacks, datasets, engine, models  # noqa: E402
+from mmpose_raf import (  # noqa: E402
+    attacks, datasets, defences, engine, models)
 
-__all__ = ['__version__', 'attacks', 'datasets', 'engine', 'models']
+__all__ = [
+    '__version__', 'attacks', 'datasets', 'defences', 'engine', 'models'
+]

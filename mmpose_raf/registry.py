@@ -11,6 +11,8 @@ from mmengine.registry import Registry
 AGGREGATORS = Registry(
     'aggregator', scope='mmpose', locations=['mmpose_raf.engine'])
 ATTACKS = Registry('attack', scope='mmpose', locations=['mmpose_raf.attacks'])
+LOCAL_DEFENCES = Registry(
+    'local_defence', scope='mmpose', locations=['mmpose_raf.defences'])
 LOCAL_OBJECTIVES = Registry(
     'local_objective', scope='mmpose', locations=['mmpose_raf.engine'])
 PARTITIONERS = Registry(

@@ -10,7 +10,8 @@ import torch
 from mmengine.config import Config
 
 from mmpose_raf.engine.preflight import check_run, read_settings
-from mmpose_raf.registry import AGGREGATORS, LOCAL_OBJECTIVES
+from mmpose_raf.registry import (AGGREGATORS, LOCAL_DEFENCES,
+                                 LOCAL_OBJECTIVES)
 from tests.tool_main import tool_main
 
 CONFIGS = sorted(
@@ -47,6 +48,7 @@ TRAINED = [
     ('scaffold', 'cnn'),  # more than weights is sent
     ('feature_alignment', 'cnn'),  # inner layers are compared
     ('pgfed', 'vit'),  # each client is sent something of its own
+    ('adversarial_training', 'cnn'),  # batches are changed
     ('fedyogi', 'cnn'),  # a server optimizer
     ('dropping_out', 'vit'),  # clients are absent
 ]
@@ -67,6 +69,11 @@ def test_every_algorithm_has_a_config():
         for own in settings if own.local_objective
     }
     assert set(LOCAL_OBJECTIVES.module_dict) <= used
+    used = {
+        defence['type']
+        for own in settings for defence in own.local_defence
+    }
+    assert set(LOCAL_DEFENCES.module_dict) <= used
     assert any(own.local_params == 'norm' for own in settings)
     assert any(own.is_asynchronous for own in settings)
 

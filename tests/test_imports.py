@@ -14,14 +14,15 @@ ROOT = Path(mmpose_raf.__file__).parent
 BELOW = {
     'checkpoints': set(),
     'federation': set(),
-    'attacks': {'federation'},
     'models': {'checkpoints'},
+    'attacks': {'federation', 'models'},
+    'defences': {'attacks'},
     'datasets': {'attacks', 'models'},
     'export': {'models'},
     'evaluation': {'datasets', 'federation', 'models'},
     'visualization': {'evaluation'},
     'engine': {
-        'attacks', 'datasets', 'evaluation', 'federation', 'models'
+        'attacks', 'datasets', 'defences', 'evaluation', 'federation', 'models'
     },
     'flower': {'checkpoints', 'datasets', 'engine', 'federation'},
     'experiments': {'engine', 'evaluation'},

@@ -12,6 +12,7 @@ from .federation_settings import FederationSettings
 from .layer_decay import ViTLayerDecayOptimWrapperConstructor
 from .multi_resolution_loops import (MultiResolutionTestLoop,
                                      MultiResolutionValLoop)
+from .pgd_hook import PGDHook
 
 # mmpose_raf.federation knows nothing of registries: they know it.
 for _registry, _base in ((AGGREGATORS, federation.Aggregator),
@@ -25,6 +26,5 @@ for _registry, _base in ((AGGREGATORS, federation.Aggregator),
 __all__ = [
     'FeatureMovementHook', 'FederatedHook', 'FederatedTrainLoop',
     'FederationSettings', 'MultiResolutionTestLoop', 'MultiResolutionValLoop',
-    'ViTLayerDecayOptimWrapperConstructor',
-    'evaluate_run'
+    'PGDHook', 'ViTLayerDecayOptimWrapperConstructor', 'evaluate_run'
 ]

@@ -9,7 +9,6 @@ from mmengine.dist import get_dist_info
 from mmengine.registry import DATASETS
 from torch.utils.data import DataLoader
 
-from mmpose_raf.attacks import SampleAttack, build_attacks
 from mmpose_raf.datasets.client import Client
 from mmpose_raf.datasets.client_batch_sampler import ClientBatchSampler
 from mmpose_raf.datasets.distributions import (keypoint_distributions,
@@ -21,6 +20,7 @@ from mmpose_raf.datasets.proxy_samples import reserve_proxy
 from mmpose_raf.datasets.schedule import (AsynchronousSchedule, Schedule,
                                           SynchronousSchedule)
 from mmpose_raf.errors import ConfigError
+from .attack_checks import check_sample_attacks
 from .dataloaders import collate_stacked, rebuild_dataloader
 from .federation_settings import FederationSettings
 from .settings_checks import KEY
@@ -74,24 +74,13 @@ def share_out(dataset, settings: FederationSettings) -> Shares:
                               f'{type(own).__name__} has no pipeline',
                               "use MMPose's CombinedDataset")
     for client, own in zip(clients, datasets):
-        _check_attacks(client, own.metainfo)
+        check_sample_attacks(client, own.metainfo)
     proxy: List[List[SampleKey]] = []
     num_proxy = settings.build_aggregator().proxy_samples
     if num_proxy:
         indices, proxy = reserve_proxy(indices, clients, num_proxy,
                                        settings.seed)
     return Shares(datasets, indices, proxy)
-
-
-def _check_attacks(client: Client, metainfo: dict):
-    """Refuse attacks that make no sense on a client's dataset."""
-    field = f'{KEY}.clients: client {client.name!r}'
-    for attack in build_attacks(client.attacks, SampleAttack, field):
-        try:
-            attack.check(metainfo)
-        except ValueError as error:
-            raise ConfigError(f'{field}: {type(attack).__name__}', str(error),
-                              'use another attack') from error
 
 
 def share_of(client: int, dataset, settings: FederationSettings,

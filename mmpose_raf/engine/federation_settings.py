@@ -1,22 +1,24 @@
 """What a config says about the federation, checked once and then frozen."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from mmengine.config import Config
 
-from mmpose_raf.attacks import UpdateAttack, build_attacks
 from mmpose_raf.building import build
 from mmpose_raf.datasets.client import Client, parse_clients
 from mmpose_raf.datasets.participation import (Participation,
                                                parse_participation)
 from mmpose_raf.datasets.partitioners import BasePartitioner
+from mmpose_raf.defences import LocalDefence
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import Aggregator, LocalObjective
-from mmpose_raf.registry import LOCAL_OBJECTIVES, PARTITIONERS
+from mmpose_raf.registry import (LOCAL_DEFENCES, LOCAL_OBJECTIVES,
+                                 PARTITIONERS)
+from .attack_checks import check_update_attacks
 from .nested_aggregators import build_aggregator, name_of
 from .settings_checks import (KEY, check_names, check_values, parse_patterns,
-                              parse_seed)
+                              parse_defence, parse_seed)
 
 #: The hook that may have the settings as arguments.
 HOOK = 'FederatedHook'
@@ -75,6 +77,10 @@ class FederationSettings:
         local_objective (dict, optional): Config of what is added to the
             clients' loss, e.g. ``dict(type='FedProx', mu=0.01)``. Defaults
             to None.
+        local_defence (tuple[dict]): Configs of what honest clients do to
+            their batches against attacks, one after the other, e.g.
+            ``dict(type='AdversarialTraining')`` or a list of them. Defaults
+            to ().
         local_epochs (int): Passes of a client over its samples in a round.
             Defaults to 1.
         local_params (str | tuple[str]): Entries of the model that stay with
@@ -110,6 +116,7 @@ class FederationSettings:
     partitioner: dict
     aggregator: dict
     local_objective: Optional[dict]
+    local_defence: Tuple[dict, ...]
     local_epochs: int
     local_params: Union[str, Tuple[str, ...]]
     participation: Participation
@@ -180,6 +187,7 @@ class FederationSettings:
                                    dict(type='RandomPartitioner')),
             aggregator=config.get('aggregator', dict(type='FedAvg')),
             local_objective=config.get('local_objective'),
+            local_defence=parse_defence(config.get('local_defence', ())),
             local_epochs=config.get('local_epochs', 1),
             local_params=parse_patterns(config.get('local_params', ())),
             participation=parse_participation(
@@ -190,6 +198,7 @@ class FederationSettings:
             execution=Execution(**config.get('execution', {})),
             seed=seed)
         settings.build_partitioner()
+        settings.build_local_defence()
         _check_together(settings)
         return settings
 
@@ -213,6 +222,13 @@ class FederationSettings:
         return build(LOCAL_OBJECTIVES, self.local_objective,
                      f'{KEY}.local_objective')
 
+    def build_local_defence(self) -> List[LocalDefence]:
+        """Build what honest clients do to their batches."""
+        return [
+            build(LOCAL_DEFENCES, config, f'{KEY}.local_defence')
+            for config in self.local_defence
+        ]
+
     def identity(self) -> dict:
         """What must be the same when a run is continued, as plain values."""
         return dict(
@@ -227,6 +243,8 @@ class FederationSettings:
             aggregator=name_of(self.build_aggregator()),
             local_objective=self.local_objective
             and type(self.build_local_objective()).__name__,
+            local_defence=repr(self.local_defence)
+            if self.local_defence else None,
             local_epochs=self.local_epochs,
             local_params=self.local_params if isinstance(
                 self.local_params, str) else list(self.local_params),
@@ -249,7 +267,9 @@ def _check_together(settings: FederationSettings):
     aggregator = settings.build_aggregator()
     objective = settings.build_local_objective()
     name = type(aggregator).__name__
-    _check_attacks(settings, aggregator)
+    check_update_attacks(
+        settings.clients, not aggregator.is_asynchronous
+        and settings.execution.parallel != 'clients')
     if not aggregator.is_asynchronous:
         present = settings.participation.num_participants
         if present < aggregator.min_clients:
@@ -270,17 +290,3 @@ def _check_together(settings: FederationSettings):
         raise ConfigError(f'{KEY}.clients',
                           'asynchronous clients need a speed',
                           'give each its samples_per_second')
-
-
-def _check_attacks(settings: FederationSettings, aggregator: Aggregator):
-    """Refuse attacks that cannot be carried out."""
-    for index, client in enumerate(settings.clients):
-        field = f'{KEY}.clients[{index}].attack'
-        for attack in build_attacks(client.attacks, UpdateAttack, field):
-            if attack.needs_others and (
-                    aggregator.is_asynchronous
-                    or settings.execution.parallel == 'clients'):
-                raise ConfigError(
-                    field, f'{type(attack).__name__} looks at the updates of '
-                    'the round', 'use it with synchronous clients that train '
-                    "one after the other (execution.parallel='batches')")

@@ -1,12 +1,13 @@
 """A client's part of a round."""
 
 from contextlib import nullcontext
-from typing import Any, Callable, Dict, Iterable, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import torch
 from mmengine.dist import all_reduce_params, is_distributed
 from torch import nn
 
+from mmpose_raf.defences.base import Hardening
 from mmpose_raf.federation import (ClientState, ClientUpdate, LocalObjective,
                                    TrainingStart, TrainRequest)
 from mmpose_raf.federation.state_math import clone_state, copy_state, put_state
@@ -61,6 +62,13 @@ class LocalTrainer:
         self.objective_steps = objective and ObjectiveSteps(
             model, runner.optim_wrapper.optimizer, objective,
             self.personal.names)
+        self._defences = settings.build_local_defence()
+        for defence in self._defences:
+            defence.check(model)
+        self._honest = {
+            client.name
+            for client in settings.clients if not client.attacks
+        }
         names = [client.name for client in settings.clients]
         self._indices = {name: index for index, name in enumerate(names)}
 
@@ -73,14 +81,15 @@ class LocalTrainer:
         self.optimizer.prefetch(state)
 
     def train(self, request: TrainRequest, state: ClientState,
-              batches: Iterable[Any]) -> Tuple[ClientUpdate, ClientState]:
+              batches: Iterable[Tuple[int, Any]]) -> Tuple[ClientUpdate, ClientState]:
         """Train a client.
 
         Args:
             request (TrainRequest): What the server asks for.
             state (ClientState): What the client has kept. Its moments are
                 changed in place, nothing else of it.
-            batches (iterable): The client's batches of all its local epochs.
+            batches (iterable): The client's batches of all its local epochs,
+                each with its number in the round.
 
         Returns:
             tuple[ClientUpdate, ClientState]: What it sends, and what it
@@ -91,9 +100,12 @@ class LocalTrainer:
         # Dropped paths must not depend on what ran before a resume.
         torch.manual_seed(self.seed_of(request.client, request.number))
         log = ClientLog()
+        hardenings = self._start_defences(request.client)
         with self._objective_at(start) as lr_sums:
-            for batch in batches:
-                log.add(self.step(batch))
+            for index, batch in batches:
+                for harden in hardenings:
+                    batch = harden(batch)
+                log.add(self.step((index, batch)))
         return self._finish(request, start, log, lr_sums)
 
     def _begin(self, request: TrainRequest,
@@ -121,6 +133,12 @@ class LocalTrainer:
         seed = self.settings.seed * 1_000_003 + number
         seed = seed * 1_000_003 + self._indices[client]
         return seed % 2**63  # torch takes no more; a date as seed gave that
+
+    def _start_defences(self, client: str) -> List[Hardening]:
+        """What a client does to its batches; nothing if it is hostile."""
+        if client not in self._honest:
+            return []
+        return [defence.start(self.model) for defence in self._defences]
 
     def _objective_at(self, start: TrainingStart):
         if not self.objective:

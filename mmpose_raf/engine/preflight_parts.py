@@ -60,6 +60,8 @@ def check_parts(cfg: Config, settings: FederationSettings) -> str:
         find_personal(model, settings.local_params)
         count_distributions(settings.build_aggregator().distribution,
                             settings.clients, shares)
+        for defence in settings.build_local_defence():
+            defence.check(model)
         objective = settings.build_local_objective()
         if objective and objective.feature_module:
             FeatureContrast(model, objective)

@@ -29,7 +29,8 @@ def check_resumed_settings(federation: Optional[dict],
             'resume', 'the checkpoint is of an older version of mmpose_raf',
             'use load_from to go on from its weights')
     for key, value in settings.identity().items():
-        saved = federation['identity'][key]
+        # What older versions did not know was not set.
+        saved = federation['identity'].get(key)
         if saved != value:
             raise ConfigError(
                 f'{KEY}.{key}',

@@ -107,6 +107,16 @@ def parse_seed(seed: Any) -> int:
     return seed
 
 
+def parse_defence(defence: Any) -> Tuple[dict, ...]:
+    """See ``local_defence``; whether the types are known is seen later."""
+    if isinstance(defence, dict):
+        defence = (defence, )
+    check('local_defence', defence,
+          "dict(type='AdversarialTraining') or the like, or a list of them",
+          isinstance(defence, (list, tuple)))
+    return tuple(defence)
+
+
 def parse_patterns(patterns: Any) -> Union[str, Tuple[str, ...]]:
     """See ``local_params``; whether they fit the model is seen later."""
     is_list = isinstance(patterns, (list, tuple)) and all(

@@ -27,7 +27,8 @@ def describe_training(cfg: Config, settings: FederationSettings) -> str:
             federation=dict(
                 settings.identity(),
                 aggregator=settings.aggregator,
-                local_objective=settings.local_objective),
+                local_objective=settings.local_objective,
+                local_defence=settings.local_defence),
             param_scheduler=cfg.get('param_scheduler'),
             max_epochs=cfg['train_cfg'].get('max_epochs'),
             drop_last=cfg['train_dataloader'].get('drop_last', False)),

@@ -194,7 +194,9 @@ class RAFPoseEstimator(LadderPrediction):
         inputs, keypoints, visible, weights = tensors
         is_distilled = self.distill_loss is not None and len(levels) > 1
         early = None
-        if self.passes == 'in_turn' and torch.is_grad_enabled():
+        # The gradient of the images goes through the whole graph.
+        if self.passes == 'in_turn' and torch.is_grad_enabled(
+        ) and not inputs.requires_grad:
             early = EarlyBackward(list(self.parameters()))
         heatmaps, losses, task_sum, kd_sum = [], {}, 0, 0
         for level, features in zip(levels,

@@ -1,0 +1,132 @@
+"""Adversarial training against a reference by hand, and in whole runs."""
+
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+
+from mmpose_raf.engine.preflight import check_run
+from mmpose_raf.errors import ConfigError
+from tests.test_engine.by_hand import FederationByHand, assert_like_by_hand
+from tests.toy import (Witness, assert_states_equal, client_states, hook_of,
+                       run, toy_clients, toy_config, weights_of)
+
+DEFENCE = dict(type='AdversarialTraining', eps=6., step_size=2., steps=2,
+               share=.5)
+
+
+class ByHand(FederationByHand):
+    """Trains on half of each batch as the formula of PGD says."""
+
+    hostile = ()
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.rounds = 0
+
+    def train(self, client, steps):
+        self.client = client
+        torch.manual_seed(self.rounds * 1_000_003 + client)
+        return super().train(client, steps)
+
+    def round(self, number):
+        self.rounds = number
+        return super().round(number)
+
+    def loss(self, model, keys):
+        batch = pseudo_collate([self.data[key] for key in keys])
+        images = torch.stack(batch['inputs']).float()
+        count = -(-len(images) // 2)
+        if self.clients[self.client].name not in self.hostile:
+            x, samples = images[:count], batch['data_samples'][:count]
+            moved = x + torch.empty_like(x).uniform_(-6, 6)
+            moved = moved.clamp(0, 255)
+            model.eval()
+            for _ in range(2):
+                moved = moved.clone().requires_grad_()
+                slope, = torch.autograd.grad(
+                    self.sum_of(model, moved, samples), moved)
+                moved = moved.detach() + 2 * slope.sign()
+                moved = (x + (moved - x).clamp(-6, 6)).clamp(0, 255)
+            model.train()
+            images = torch.cat([moved, images[count:]])
+        return self.sum_of(model, images, batch['data_samples'])
+
+    @staticmethod
+    def sum_of(model, images, samples):
+        data = model.data_preprocessor(
+            dict(inputs=images, data_samples=samples), training=True)
+        losses = model(**data, mode='loss')
+        return sum(value for name, value in losses.items() if 'loss' in name)
+
+
+@pytest.mark.parametrize('raf', [
+    True, pytest.param(False, marks=pytest.mark.slow)])
+def test_rounds_are_those_by_hand(tmp_path, raf):
+    options = dict(rounds=2, raf=raf, hooks=[dict(type='Witness')],
+                   optim_wrapper=dict(optimizer=dict(type='SGD', lr=.05)))
+    cfg = toy_config(tmp_path, local_defence=DEFENCE, **options)
+    runner = run(cfg)
+    seen = hook_of(runner, Witness)
+    assert_like_by_hand(seen.rounds, ByHand(cfg, seen.first),
+                        FederationByHand(cfg, seen.first), atol=2e-5,
+                        least=1e-4)
+
+
+def test_a_hostile_client_does_not_defend(tmp_path):
+    clients = toy_clients('high', 'low')
+    clients[1]['attack'] = dict(type='MoveKeypoints')
+    cfg = toy_config(tmp_path, clients=clients, rounds=1,
+                     hooks=[dict(type='Witness')],
+                     optim_wrapper=dict(optimizer=dict(type='SGD', lr=.05)),
+                     local_defence=[DEFENCE])
+    seen = hook_of(run(cfg), Witness)
+    by_hand = ByHand(cfg, seen.first)
+    by_hand.hostile = ('low', )
+    assert_like_by_hand(seen.rounds, by_hand, ByHand(cfg, seen.first),
+                        atol=2e-5, least=1e-5)
+
+
+def test_resume_is_exact(tmp_path):
+    options = dict(rounds=3, drop_path_rate=.1, local_defence=DEFENCE)
+    whole = run(toy_config(tmp_path / 'whole', **options))
+    with pytest.raises(KeyboardInterrupt):
+        run(toy_config(tmp_path / 'broken',
+                       hooks=[dict(type='Interrupt', round_=2)], **options))
+    resumed = run(toy_config(tmp_path / 'broken', **options), resume=True)
+    assert_states_equal(dict(weights_of(whole)), dict(weights_of(resumed)))
+    assert_states_equal(client_states(whole), client_states(resumed))
+    other = toy_config(tmp_path / 'whole', rounds=4, drop_path_rate=.1)
+    with pytest.raises(ConfigError, match='local_defence'):
+        run(other, resume=True)
+
+
+@pytest.mark.parametrize('defence, message', [
+    (dict(type='Nonsense'), 'local_defence: got'),
+    ('AdversarialTraining', 'use dict\\(type='),
+    (dict(DEFENCE, eps=0), 'eps must be'),
+    (dict(DEFENCE, share=2), 'share must lie'),
+    (dict(DEFENCE, extra=2), 'extra: .* no such argument'),
+])
+def test_wrong_settings(tmp_path, defence, message):
+    cfg = toy_config(tmp_path / 'run', local_defence=defence)
+    with pytest.raises(ConfigError, match=message):
+        check_run(cfg)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_evaluation_under_attack(tmp_path):
+    """The metric sees other images, and worse ones the larger eps is."""
+
+    def score(name, *hooks, pack=True):
+        cfg = toy_config(tmp_path / name, rounds=2, val=True, hooks=hooks,
+                         num_samples=12)
+        cfg.val_dataloader.dataset.pipeline[-1]['pack_transformed'] = pack
+        return run(cfg).message_hub.get_scalar('val/score').current()
+
+    clean = score('clean')
+    little, much = (score(f'eps{eps}', dict(type='PGDHook', eps=eps,
+                                            step_size=eps / 2, steps=4))
+                    for eps in (.01, 30.))
+    assert abs(little - clean) < abs(much - clean) / 10
+    with pytest.raises(ConfigError, match='val_dataloader.*pack_transformed'):
+        score('unpacked', dict(type='PGDHook'), pack=False)
