@@ -11,9 +11,8 @@ from mmpose_raf.registry import ATTACKS
 from .base import UpdateAttack
 
 
-@ATTACKS.register_module()
-class SignFlip(UpdateAttack):
-    """Sends -scale Delta: the way back, e.g. Li et al., AAAI 2019.
+class _ScaledAttack(UpdateAttack):
+    """Sends something by the length of the honest update.
 
     Args:
         scale (float): How far it goes, in lengths of the honest update, > 0.
@@ -24,6 +23,16 @@ class SignFlip(UpdateAttack):
         check_positive(scale, 'scale')
         self.scale = scale
 
+
+@ATTACKS.register_module()
+class SignFlip(_ScaledAttack):
+    """Sends -scale Delta: the way back, e.g. Li et al., AAAI 2019.
+
+    Args:
+        scale (float): How far it goes, in lengths of the honest update, > 0.
+            Defaults to 1.
+    """
+
     def poison(self, way: State, others: Sequence[State],
                generator: Generator) -> State:
         """-scale Delta, see :class:`UpdateAttack`."""
@@ -31,7 +40,7 @@ class SignFlip(UpdateAttack):
 
 
 @ATTACKS.register_module()
-class ScaleUpdate(UpdateAttack):
+class ScaleUpdate(_ScaledAttack):
     """Sends scale Delta: model replacement (Bagdasaryan et al., AISTATS
     2020).
 
@@ -44,8 +53,7 @@ class ScaleUpdate(UpdateAttack):
     """
 
     def __init__(self, scale: float):
-        check_positive(scale, 'scale')
-        self.scale = scale
+        super().__init__(scale)  # 1 would be no attack
 
     def poison(self, way: State, others: Sequence[State],
                generator: Generator) -> State:
@@ -54,7 +62,7 @@ class ScaleUpdate(UpdateAttack):
 
 
 @ATTACKS.register_module()
-class RandomUpdate(UpdateAttack):
+class RandomUpdate(_ScaledAttack):
     """Sends Gaussian noise, the Gaussian attack of Blanchard et al., NeurIPS
     2017; there of standard deviation 200, here of the length of the update:
     scale ||Delta|| e / ||e|| with e from N(0, 1).
@@ -63,10 +71,6 @@ class RandomUpdate(UpdateAttack):
         scale (float): How far it goes, in lengths of the honest update, > 0.
             Defaults to 1.
     """
-
-    def __init__(self, scale: float = 1.):
-        check_positive(scale, 'scale')
-        self.scale = scale
 
     def poison(self, way: State, others: Sequence[State],
                generator: Generator) -> State:
