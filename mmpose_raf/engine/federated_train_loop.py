@@ -1,5 +1,6 @@
 """Rounds whose clients train in this process, or in those of its group."""
 
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Iterator, Optional, Sequence
 
@@ -8,8 +9,8 @@ from tqdm import tqdm
 
 from mmpose_raf.datasets.partitioners import describe_partition
 from mmpose_raf.datasets.schedule import Visit
-from mmpose_raf.federation import (ClientState, ClientUpdate, RoundReport,
-                                   Server)
+from mmpose_raf.federation import (ClientState, ClientUpdate, Payload,
+                                   RoundReport, Server, TrainRequest)
 from mmpose_raf.federation.state_math import clone_state, copy_state
 from .ema_models import EMAModels
 from .federation_data import (build_federated_dataloader, build_schedule,
@@ -92,7 +93,8 @@ class FederatedTrainLoop(RoundLoop):
             clone_state(
                 self.personal.shared(self.model.state_dict()),
                 self.trainer.state_device), aggregator, objective,
-            len(self.names), settings.keep_updates)
+            len(self.names), settings.keep_updates,
+            Payload(settings.payload, self.personal.parameters()))
         self.states = [self.trainer.first_state(name) for name in self.names]
         self._ema = EMAModels(runner)
         self._ranks = None
@@ -143,12 +145,19 @@ class FederatedTrainLoop(RoundLoop):
         for client in clients:
             self.server.request(self.names[client], self.epoch)
 
+    def _read_request(self, client: str) -> TrainRequest:
+        """What a client reads of what it is sent."""
+        sent = self.server.sent(client)
+        own = self.server.in_flight[client].state
+        return replace(
+            sent, state=self.server.payload.unpack_weights(sent.state, own))
+
     def _visit(self, visit: Visit, batches: Iterator[Any]):
         """Train a client and hand its update to the server."""
         name = self.names[visit.client]
         self._ema.start()
-        update, state = self.trainer.train(self.server.in_flight[name],
-                                           self.states[visit.client], batches)
+        update, state = self.trainer.train(
+            self._read_request(name), self.states[visit.client], batches)
         if self.schedule.has_clock:
             update.metrics['arrival'] = visit.arrival
         if not self._hostile.hold_back(visit, update, state):
@@ -157,9 +166,14 @@ class FederatedTrainLoop(RoundLoop):
     def _hand_over(self, visit: Visit, update: ClientUpdate,
                    state: ClientState):
         """Let the server have an update, and the client its new state."""
-        update = self._hostile.poison(
-            self.server.in_flight[update.client], update)
-        refusal = self.server.receive(update)
+        request = self._read_request(update.client)
+        update = self._hostile.poison(request, update)
+        # The server notes in the metrics, which both have, how it went.
+        refusal = self.server.receive(
+            replace(
+                update,
+                state=self.server.payload.pack_update(update.state,
+                                                      request.state)))
         if refusal:
             state = self.states[visit.client].discard(state)
             self._ema.refuse()

@@ -103,6 +103,9 @@ class FederationSettings:
             Without it FedAvg and the server optimizers add them up as they
             come, and memory does not grow with the clients. Defaults to
             True.
+        payload (str): How weights travel: ``'float32'`` as they are, or in
+            fewer bytes as ``'float16'``, ``'bfloat16'`` or ``'int8'``, see
+            :class:`Payload`. Defaults to ``'float32'``.
         max_refusals (int): In how many rounds running the updates of a
             client may be refused, as they are not finite, until the run ends
             with an error. Defaults to 3.
@@ -122,6 +125,7 @@ class FederationSettings:
     participation: Participation
     optimizer_state: str
     keep_updates: bool
+    payload: str
     max_refusals: int
     execution: Execution
     seed: int
@@ -194,6 +198,7 @@ class FederationSettings:
                 config.get('participation'), clients, f'{KEY}.participation'),
             optimizer_state=config.get('optimizer_state', 'keep'),
             keep_updates=config.get('keep_updates', True),
+            payload=config.get('payload', 'float32'),
             max_refusals=config.get('max_refusals', 3),
             execution=Execution(**config.get('execution', {})),
             seed=seed)

@@ -164,10 +164,7 @@ class LocalTrainer:
             clone_state(shared, self.state_device),
             num_samples=data.num_samples,
             metrics=metrics,
-            parameters=[
-                name for name, _ in self.model.named_parameters()
-                if name in shared
-            ],
+            parameters=self.personal.parameters(),
             distributions=data.distributions,
             upload=put_state(upload, self.state_device),
             version=request.version)

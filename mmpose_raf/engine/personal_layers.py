@@ -55,6 +55,13 @@ class PersonalLayers:
             for key, value in state.items() if key not in self.names
         }
 
+    def parameters(self) -> List[str]:
+        """Names of the model's parameters that are sent."""
+        return [
+            name for name, _ in self.model.named_parameters()
+            if name not in self.names
+        ]
+
     def put(self, own: State):
         """Put a client's layers into the model; the first, if it has none."""
         copy_state(own or self.first, self.model.state_dict())

@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import Any, Callable, Sequence, Tuple, Union
 
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.federation.payload import KINDS
 
 #: Where the settings stand in a config.
 KEY = 'federation'
@@ -28,6 +29,7 @@ _VALUES = {
     'local_epochs': (f'an integer from 1 to {MOST}', _is_count),
     'optimizer_state': ("'keep' or 'reset'", ('keep', 'reset').__contains__),
     'max_refusals': (f'an integer from 1 to {MOST}', _is_count),
+    'payload': (' or '.join(map(repr, KINDS)), KINDS.__contains__),
     'keep_updates': ('True or False', lambda value: isinstance(value, bool))
 }
 _EXECUTION_VALUES = {

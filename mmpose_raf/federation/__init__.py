@@ -11,6 +11,7 @@ from .folded_updates import FoldedUpdates
 from .messages import ClientUpdate, TrainRequest, find_fault, is_finite
 from .objectives import (MOON, SCAFFOLD, FeatureAlignment, FedDyn, FedProx,
                          LocalObjective, PGFed, TrainingStart)
+from .payload import Payload
 from .round_report import RoundReport, Traffic
 from .server import Server
 
@@ -20,7 +21,7 @@ __all__ = [
     'FedAvgM', 'FedDyn', 'FedProx', 'FedYogi', 'FeatureAlignment',
     'FederationError', 'FoldedUpdates', 'Krum',
     'LayerwiseDivergenceAware', 'LearnableWeights', 'LocalObjective',
-    'LossAware', 'MOON', 'MultiKrum', 'NormClipping', 'PGFed', 'RoundReport',
+    'LossAware', 'MOON', 'MultiKrum', 'NormClipping', 'PGFed', 'Payload', 'RoundReport',
     'SCAFFOLD', 'Server', 'StalenessAware', 'Traffic', 'TrainRequest',
     'TrainingStart', 'TrimmedMean', 'find_fault', 'is_finite'
 ]

@@ -10,6 +10,9 @@ import torch
 
 from .state_math import State
 
+#: Why an update is refused that holds NaN or infinity.
+NOT_FINITE = 'not finite'
+
 
 @dataclass
 class TrainRequest:
@@ -95,7 +98,7 @@ def find_fault(update: ClientUpdate, sent: State) -> Optional[str]:
             return (f'{key!r} has shape {tuple(got.shape)} and {got.dtype} '
                     f'instead of {tuple(value.shape)} and {value.dtype}')
     if not (is_finite(update.state) and is_finite(update.upload)):
-        return 'not finite'
+        return NOT_FINITE
     return None
 
 

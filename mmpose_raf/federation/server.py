@@ -1,11 +1,14 @@
 """The global weights and what renews them."""
 
-from typing import Dict, List, Optional
+from dataclasses import replace
+from typing import Dict, List, Optional, Tuple
 
 from .aggregators import Aggregator
 from .folded_updates import FoldedUpdates
-from .messages import ClientUpdate, TrainRequest, find_fault
+from .messages import (NOT_FINITE, ClientUpdate, TrainRequest, find_fault,
+                       is_finite)
 from .objectives import LocalObjective
+from .payload import Payload
 from .round_report import RoundReport, without_weights
 from .state_math import (State, compare_updates, state_bytes, update_norms)
 
@@ -35,12 +38,15 @@ class Server:
             end, where their directions are compared. Without it those that
             only a mean is needed of are added up as they come, and memory
             does not grow with the clients. Defaults to True.
+        payload (Payload, optional): How weights and updates travel. Defaults
+            to None: as they are.
 
     Attributes:
         state (dict[str, Tensor]): The weights now. They are never changed
             in place.
         version (int): Their number.
-        in_flight (dict[str, TrainRequest]): What clients are working on.
+        in_flight (dict[str, TrainRequest]): What clients are working on,
+            with the weights as the server has them, see :meth:`sent`.
         report (RoundReport): What has arrived in this round.
         folded (FoldedUpdates): The running mean, if ``is_folding``.
     """
@@ -50,17 +56,21 @@ class Server:
                  aggregator: Aggregator,
                  objective: Optional[LocalObjective] = None,
                  num_clients: int = 1,
-                 keep_updates: bool = True):
+                 keep_updates: bool = True,
+                 payload: Optional[Payload] = None):
         self.state = state
         self.aggregator = aggregator
         self.objective = objective
         self.num_clients = num_clients
         self.keep_updates = keep_updates
+        self.payload = payload or Payload()
         self.version = 0
         self.num_requests: Dict[str, int] = {}
         self.in_flight: Dict[str, TrainRequest] = {}
         self.report = RoundReport()
         self.folded = FoldedUpdates()
+        # The last weights that were packed, and what has become of them.
+        self._packed: Tuple[State, State] = ({}, {})
 
     @property
     def is_folding(self) -> bool:
@@ -74,25 +84,38 @@ class Server:
         Args:
             client (str): Its name.
             round_ (int): The round, counted from 0.
+
+        Returns:
+            TrainRequest: What is sent, see :meth:`sent`.
         """
         number = self.num_requests.get(client, 0)
         self.num_requests[client] = number + 1
-        request = TrainRequest(
+        self.in_flight[client] = TrainRequest(
             client, number, round_, self.version, self.state,
             self.objective.download(client) if self.objective else {})
-        self.in_flight[client] = request
+        request = self.sent(client)
         traffic = self.report.traffic
         traffic.down += state_bytes(request.state) + state_bytes(
             request.download)
         traffic.visits += 1
         return request
 
+    def sent(self, client: str) -> TrainRequest:
+        """The request that a client is working on, as it travels."""
+        request = self.in_flight[client]
+        # All clients of a round are sent the same.
+        if request.state is not self._packed[0]:
+            self._packed = (request.state,
+                            self.payload.pack_weights(request.state))
+        return replace(request, state=self._packed[1])
+
     def receive(self, update: ClientUpdate) -> Optional[str]:
         """Take in an update.
 
         Args:
-            update (ClientUpdate): The update; its staleness and the length
-                of its way are noted in it.
+            update (ClientUpdate): The update as it has travelled; its
+                weights are unpacked, its staleness and the length of its way
+                are noted in it.
 
         Returns:
             str | None: Why it is refused. None: it is taken.
@@ -102,12 +125,10 @@ class Server:
             refusal = 'nothing was asked of it'
         else:
             del self.in_flight[update.client]
-            refusal = find_fault(update, request.state)
+            refusal = self._unpack(update, request)
         if refusal:
             self.report.refused[update.client] = refusal
             return refusal
-        self.report.traffic.up += state_bytes(update.state) + state_bytes(
-            update.upload)
         update.staleness = self.version - update.version
         if self.aggregator.is_asynchronous:
             update.metrics['staleness'] = update.staleness
@@ -120,6 +141,22 @@ class Server:
             self.report.updates.append(update)
             return None
         self.report.updates.append(without_weights(update))
+        return None
+
+    def _unpack(self, update: ClientUpdate,
+                request: TrainRequest) -> Optional[str]:
+        """Unpack the weights of an update, or say why it is refused."""
+        fault = find_fault(update, self.payload.layout(request.state))
+        if fault:
+            return fault
+        size = state_bytes(update.state) + state_bytes(update.upload)
+        if not self.payload.is_exact:
+            update.state = self.payload.unpack_update(update.state,
+                                                      request.state)
+            # Codes and scales are finite; their product may not be.
+            if not is_finite(update.state):
+                return NOT_FINITE
+        self.report.traffic.up += size
         return None
 
     def close_round(self) -> RoundReport:

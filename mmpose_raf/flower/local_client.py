@@ -1,7 +1,7 @@
 """A client on its own machine, from its config to what it sends."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, Tuple
 
@@ -15,7 +15,8 @@ from mmpose_raf.engine.personal_layers import PersonalLayers
 from mmpose_raf.engine.preflight import read_settings
 from mmpose_raf.engine.round_loop import unwrapped_model
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.federation import ClientUpdate, TrainRequest
+from mmpose_raf.federation import ClientUpdate, Payload, TrainRequest
+from mmpose_raf.federation.payload import on_meta
 from mmpose_raf.federation.state_math import State, copy_state
 from mmpose_raf.work_dir_lock import lock_work_dir
 from .client_file import ClientFile
@@ -104,14 +105,22 @@ class LocalClient:
         with lock_work_dir(cfg.work_dir):
             file = ClientFile(cfg.work_dir, terms.run)
             runner = Runner.from_cfg(cfg)
-            _check_weights(runner, settings, request.state)
+            model = unwrapped_model(runner)
+            personal = PersonalLayers(model, settings.local_params, 'cpu')
+            own = personal.shared(model.state_dict())
+            payload = Payload(settings.payload, personal.parameters())
+            _check_weights(payload.pack_weights(on_meta(own)), request.state)
+            request = replace(
+                request, state=payload.unpack_weights(request.state, own))
             runner.register_hook(
                 ClientHook(settings, request, file.load(request.number, taken),
                            bool(self.data)))
             runner.train()
             loop = runner.train_loop
             file.save(request.number, loop.before, loop.state)
-        return loop.update
+        return replace(
+            loop.update,
+            state=payload.pack_update(loop.update.state, request.state))
 
     def evaluate(self, terms: Terms, state: State,
                  taken: int) -> Tuple[Dict[str, float], int]:
@@ -140,8 +149,9 @@ class LocalClient:
         cfg.default_hooks.param_scheduler = None
         with lock_work_dir(cfg.work_dir):
             runner = Runner.from_cfg(cfg)
-            _check_weights(runner, settings, state)
             model = unwrapped_model(runner)
+            personal = PersonalLayers(model, settings.local_params, 'cpu')
+            _check_weights(personal.shared(model.state_dict()), state)
             copy_state(state, model.state_dict())
             copy_state(
                 ClientFile(cfg.work_dir, terms.run).personal(taken),
@@ -197,16 +207,17 @@ class LocalClient:
         return cfg
 
 
-def _check_weights(runner: Runner, settings: FederationSettings,
-                   state: State):
+def _check_weights(own: State, state: State):
     """Refuse weights that are not this model's.
+
+    Args:
+        own (dict[str, Tensor]): Names, shapes and dtypes of what should have
+            come.
+        state (dict[str, Tensor]): What has come.
 
     Raises:
         ConfigError: If a name, a shape or a dtype differs.
     """
-    model = unwrapped_model(runner)
-    personal = PersonalLayers(model, settings.local_params, 'cpu')
-    own = personal.shared(model.state_dict())
     for name in own.keys() ^ state.keys():
         raise ConfigError(
             'model', f'{name!r} is ' +

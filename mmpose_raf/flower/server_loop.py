@@ -17,7 +17,8 @@ from mmpose_raf.engine.resumed_federation import describe_run
 from mmpose_raf.engine.round_log import log_refusal
 from mmpose_raf.engine.round_loop import RoundLoop, check_federation
 from mmpose_raf.errors import ConfigError, TrainingError
-from mmpose_raf.federation import RoundReport, Server, TrainRequest
+from mmpose_raf.federation import (Payload, RoundReport, Server,
+                                   TrainRequest)
 from mmpose_raf.federation.state_math import clone_state, copy_state
 from .nodes import Answer, Nodes
 from .records import (Terms, pack_request, pack_weights, unpack_evaluation,
@@ -81,7 +82,8 @@ class ServerTrainLoop(RoundLoop):
         self.server = Server(
             clone_state(self.personal.shared(self.model.state_dict()), 'cpu'),
             settings.build_aggregator(), settings.build_local_objective(),
-            len(self.names), settings.keep_updates)
+            len(self.names), settings.keep_updates,
+            Payload(settings.payload, self.personal.parameters()))
         if self.resumed is not None:
             if 'deployment' not in self.resumed:
                 raise ConfigError(

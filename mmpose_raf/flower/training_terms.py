@@ -26,6 +26,7 @@ def describe_training(cfg: Config, settings: FederationSettings) -> str:
             mmpose_raf=__version__,
             federation=dict(
                 settings.identity(),
+                payload=settings.payload,
                 aggregator=settings.aggregator,
                 local_objective=settings.local_objective,
                 local_defence=settings.local_defence),

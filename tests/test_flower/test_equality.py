@@ -16,8 +16,12 @@ FAST = dict(
                 param_scheduler=SCHEDULES),
     scaffold=dict(local_objective=dict(type='SCAFFOLD')),
     fedbn=dict(local_params='norm'),
-    fedadam=dict(aggregator=dict(type='FedAdam')))
+    fedadam=dict(aggregator=dict(type='FedAdam')),
+    int8=dict(payload='int8', local_params='norm'))
 SLOW = dict(
+    float16=dict(payload='float16', local_objective=dict(type='SCAFFOLD')),
+    bfloat16=dict(payload='bfloat16', aggregator=dict(type='FedAvgM'),
+                  participation=.5),
     feddyn=dict(local_objective=dict(type='FedDyn', alpha=.1)),
     moon=dict(local_objective=dict(type='MOON', mu=1.)),
     personal_head=dict(local_params=['head.*'], optimizer_state='reset'),
