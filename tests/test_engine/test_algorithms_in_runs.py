@@ -70,6 +70,8 @@ ALGORITHMS = {
                           local_objective=OBJECTIVES['scaffold']),
     'dropping_out': dict(participation=dict(presence=.5),
                          local_objective=OBJECTIVES['scaffold']),
+    'int8': dict(payload='int8', aggregator=SERVERS['fedavgm']),
+    'stale_bfloat16': dict(STALENESS, payload='bfloat16'),
     'by_schedule': dict(participation=dict(presence={'1': [(2, 9)]}),
                         aggregator=SERVERS['fedadam']),
 }
@@ -119,7 +121,8 @@ def run_five(tmp_path, name, **options):
 
 
 @pytest.mark.parametrize('name', [
-    pytest.param(name, marks=[] if name in ('scaffold', 'moon', 'staleness')
+    pytest.param(name, marks=[] if name in ('scaffold', 'moon', 'staleness',
+                                            'int8')
                  else pytest.mark.slow) for name in ALGORITHMS
 ])
 def test_resume_is_exact(tmp_path, name):

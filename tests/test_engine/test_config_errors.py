@@ -64,6 +64,8 @@ CLIENTS = toy_clients('high', 'low')
     (dict(aggregator=dict(type='Krum')), 'clients'),
     (dict(aggregator=dict(type='DiscrepancyAware', b='x')), 'aggregator'),
     (dict(keep_updates=1), 'keep_updates'),
+    (dict(payload='int4'), 'payload'),
+    (dict(payload=['int8']), 'payload'),
     (dict(asynchronous=True), 'asynchronous'),
     (dict(aggregator=dict(type='StalenessAware')), 'clients'),
     (dict(aggregator=dict(type='StalenessAware'),

@@ -155,7 +155,7 @@ def test_resumed_runs_are_the_simulations(tmp_path):
             raise KeyboardInterrupt
         return update
 
-    cfg = config(tmp_path, rounds=3, local_params='norm')
+    cfg = config(tmp_path, rounds=3, local_params='norm', payload='int8')
     with pytest.raises(KeyboardInterrupt):
         deploy(cfg, tmp_path, with_broken(cfg, tmp_path, kill))
     with pytest.raises(ConfigError, match='already holds a run'):
