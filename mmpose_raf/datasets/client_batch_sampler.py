@@ -1,7 +1,8 @@
 """Batches of one client each, local training after local training."""
 
 import math
-from typing import Iterator, List, Optional, Sequence
+from collections import Counter
+from typing import Iterable, Iterator, List, Optional, Sequence
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -91,12 +92,17 @@ class ClientBatchSampler(Sampler):
             for part in self.parts[client]
         ]
 
-    def num_batches_until(self, num_rounds: int) -> int:
-        """Number of batches in the first rounds together."""
-        return sum(map(self._num_batches_in, range(num_rounds)))
+    def num_batches_in(self, rounds: Iterable[int]) -> Counter:
+        """Number of batches of each client in some rounds together."""
+        visits = Counter(visit.client for round_ in rounds
+                         for visit in self.visits(round_))
+        return Counter({
+            client: count * self.num_batches(client)
+            for client, count in visits.items()
+        })
 
     def __len__(self) -> int:
-        return self._num_batches_in(self.round)
+        return sum(self.num_batches_in([self.round]).values())
 
     def visits(self, round_: int) -> List[Visit]:
         """The local trainings of a round that take place here, in order."""
@@ -104,10 +110,6 @@ class ClientBatchSampler(Sampler):
             visit for visit in self.schedule.of_round(round_).visits
             if self.own[visit.client]
         ]
-
-    def _num_batches_in(self, round_: int) -> int:
-        return sum(
-            self.num_batches(visit.client) for visit in self.visits(round_))
 
     def __iter__(self) -> Iterator[List[SampleKey]]:
         for visit in self.visits(self.round):

@@ -19,6 +19,7 @@ from .federation_data import (build_federated_dataloader, build_schedule,
 from .federation_settings import FederationSettings
 from .host_transfer import to_device
 from .hostile_clients import HostileClients
+from .iteration_log import IterationLog
 from .local_trainer import LocalTrainer
 from .parallel_clients import (ParallelClients, assign_clients,
                                check_parallel_runner, stop_waiting)
@@ -59,9 +60,9 @@ class FederatedTrainLoop(RoundLoop):
         self._shares = share_out(plain.dataset, settings)
         self.fingerprint = fingerprint_of(self._shares, settings)
         schedule = build_schedule(settings, self._shares)
+        costs = estimate_costs(settings.clients, self._shares)
         self._owners = assign_clients(
-            estimate_costs(settings.clients, self._shares),
-            get_world_size()) if self.is_parallel else None
+            costs, get_world_size()) if self.is_parallel else None
         super().__init__(
             runner, settings, schedule,
             build_federated_dataloader(
@@ -70,7 +71,13 @@ class FederatedTrainLoop(RoundLoop):
                 self._owners))
         self.sampler = self.dataloader.batch_sampler
         # MMEngine takes all rounds to be alike.
-        self._max_iters = self.sampler.num_batches_until(self.max_epochs)
+        self._max_iters = sum(
+            self.sampler.num_batches_in(range(self.max_epochs)).values())
+        self._log = runner.log_processor = IterationLog(
+            runner, self.names, [
+                cost / self.sampler.num_batches(client)
+                for client, cost in enumerate(costs)
+            ])
 
     def _begin(self):
         """Set server and clients up, or put them where they stood."""
@@ -118,6 +125,8 @@ class FederatedTrainLoop(RoundLoop):
             self._restore(self.resumed)
             self.resumed = None
             self._watch.has_trained = True
+        self._log.plan(
+            self.sampler.num_batches_in(range(self.epoch, self.max_epochs)))
 
     def run_round(self) -> RoundReport:
         """Let the clients train, and renew the global weights."""
@@ -155,6 +164,7 @@ class FederatedTrainLoop(RoundLoop):
     def _visit(self, visit: Visit, batches: Iterator[Any]):
         """Train a client and hand its update to the server."""
         name = self.names[visit.client]
+        self._log.begin(visit.client)
         self._ema.start()
         update, state = self.trainer.train(
             self._read_request(name), self.states[visit.client], batches)

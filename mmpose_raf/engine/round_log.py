@@ -1,6 +1,6 @@
-"""What a round tells: a line for each client and a table at its end."""
+"""What a round logs: a line for each client and a table at its end."""
 
-from typing import Optional, Sequence
+from typing import Dict, Optional, Sequence
 
 from mmengine.runner import Runner
 
@@ -8,20 +8,32 @@ from mmpose_raf.datasets.client import Client
 from mmpose_raf.federation import ClientUpdate, RoundReport
 from mmpose_raf.tables import render_table
 
-# Metrics of a client that the table has; its own line has all.
-COLUMNS = ('loss', 'acc_pose', 'seconds', 'arrival', 'staleness',
-           'update_norm', 'update_cosine', 'weight')
+# Metrics of a client that the table has; its own line has the others.
+COLUMNS = ('loss', 'acc_pose', 'arrival', 'staleness', 'update_norm',
+           'update_cosine', 'weight')
 
 
 def log_client(runner: Runner, client: Client, update: ClientUpdate,
                num_iters: int):
     """Log the end of a client's local training in one line."""
-    values = '  '.join(f'{key}: {value:.6g}'
-                       for key, value in update.metrics.items())
-    runner.logger.info(
-        f'Round [{runner.epoch + 1}/{runner.max_epochs}] client '
-        f'{client.name} ({client.resolution}): {num_iters} iterations  '
-        f'{values}')
+    values = dict(update.metrics)
+    seconds = values.pop('seconds')
+    parts = [
+        f'{num_iters} iterations in {seconds:.1f} s', *(
+            f'{key}: {value:.6g}' for key, value in values.items()
+            if key not in COLUMNS and not _repeats_loss(key, values))
+    ]
+    runner.logger.info(f'Round [{runner.epoch + 1}/{runner.max_epochs}] '
+                       f'client {client.name} ({client.resolution}): '
+                       f'{"  ".join(parts)}')
+
+
+def _repeats_loss(key: str, values: Dict[str, float]) -> bool:
+    """Whether it is the only part of the loss, e.g. MMPose's loss_kpt."""
+    # MMEngine adds up what has "loss" in its name.
+    return [key] == [
+        other for other in values if 'loss' in other and other != 'loss'
+    ]
 
 
 def log_refusal(runner: Runner, client: str, refusal: str):
@@ -52,21 +64,23 @@ def log_round(runner: Runner, clients: Sequence[Client], report: RoundReport,
     resolutions = {client.name: client.resolution for client in clients}
     rows = [[
         update.client, resolutions[update.client],
-        str(update.num_samples), *(f'{update.metrics[key]:.5g}' if key in
+        str(update.num_samples), *(f'{update.metrics[key]:.4g}' if key in
                                    update.metrics else '-' for key in columns)
     ] for update in updates]
-    rows += [[name, resolutions[name], f'refused: {refusal}',
-              *('-' for _ in columns)]
-             for name, refusal in report.refused.items()]
-    rows += [[name, resolutions[name], f'absent: {reason}',
-              *('-' for _ in columns)]
-             for name, reason in report.absent.items()]
+    # Why, an error line of its own has said.
+    for word, names in (('refused', report.refused),
+                        ('absent', report.absent)):
+        rows += [[name, resolutions[name], word, *('-' for _ in columns)]
+                 for name in names]
     present = len({update.client for update in updates})
     again = '' if len(updates) == present else f' ({len(updates)} trainings)'
     lines = [
         f'Round [{runner.epoch + 1}/{runner.max_epochs}], {present} of '
         f'{len(clients)} clients{again}:',
-        render_table(['client', 'resolution', 'samples', *columns], rows),
+        render_table([
+            'client', 'resolution', 'samples',
+            *(key.replace('_', '\n') for key in columns)
+        ], rows),
         f'Traffic: {report.traffic.down / 1e6:.3f} MB down, '
         f'{report.traffic.up / 1e6:.3f} MB up'
     ]

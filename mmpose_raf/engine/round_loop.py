@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from mmpose_raf.datasets.schedule import Schedule
 from mmpose_raf.federation import RoundReport, Server
+from .client_charts import ClientCharts
 from .federation_settings import FederationSettings
 from .plugin_errors import plugin_errors
 from .round_log import log_round
@@ -65,6 +66,7 @@ class RoundLoop(EpochBasedTrainLoop):
         self.report: RoundReport
         self.resumed: Optional[dict] = None
         self._watch = TrainingWatch(settings.max_refusals)
+        self._charts = ClientCharts(runner.visualizer)
 
     def run(self) -> nn.Module:
         """Train from the weights that the model has now."""
@@ -87,6 +89,7 @@ class RoundLoop(EpochBasedTrainLoop):
             self.runner, self.settings.clients, self.report,
             self.schedule.of_round(self.epoch).end
             if self.schedule.has_clock else None)
+        self._charts.add(self.report.updates, self.epoch + 1)
         self._watch.end_round(self.report, self.epoch + 1)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1

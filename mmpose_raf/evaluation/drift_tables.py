@@ -63,12 +63,14 @@ def size_table(groups: Sequence[DriftGroup], scale: MetricScale) -> str:
         columns.append(
             _column([group.summary.get(key, []) for group in groups],
                     [False] * len(groups), scale, best))
+    columns.append([_worst_size(group) for group in groups])
     rows = list(zip(*columns))
     for name, ceiling in list_ceilings(groups).items():
         rows.append([plain_markdown(name)] +
                     [_value(ceiling.get(size), scale)
-                     for size in sizes] + [NOTHING] * len(SUMMARY))
-    return markdown_table(['run', *map(size_name, sizes), *SUMMARY], rows)
+                     for size in sizes] + [NOTHING] * (len(SUMMARY) + 1))
+    return markdown_table(
+        ['run', *map(size_name, sizes), *SUMMARY, 'worst at'], rows)
 
 
 def view_table(result: DriftResult, scale: MetricScale) -> str:
@@ -131,6 +133,11 @@ def _column(cells: Sequence[List[float]], is_trained: Sequence[bool],
         texts.append(
             f'{text} {TRAINED_MARK}' if values and is_marked else text)
     return texts
+
+
+def _worst_size(group: DriftGroup) -> str:
+    worst = min if group.results[0].rule == 'greater' else max
+    return size_name(worst(group.mean, key=group.mean.__getitem__))
 
 
 def _distance(view: ViewResult, result: DriftResult,

@@ -61,7 +61,9 @@ def write_report(results: Sequence[DriftResult], folders: Dict[str, Path],
             'resolution_curve.png',
             'Filled markers are sizes of the run\'s own training, grey '
             'bands those of any run; bars are one standard deviation over '
-            'the seeds. A flat line is a model without drift.')
+            'the seeds. A flat line is a model without drift. Where some '
+            'sizes stretch the axis, a close-up of the trained sizes is '
+            'below; lines may leave it.')
     ]
     stems = _file_stems([result.name for result in results])
     for result, stem in zip(results, stems):
@@ -115,8 +117,10 @@ def _explain_table(scale: MetricScale, has_ceiling: bool) -> str:
         'run was trained at this size. Bold: the best of the column. '
         '±: sample standard deviation over the seeds. trained/mean and '
         'unseen/mean: means over the sizes that the run was and was not '
-        'trained at. drift: the distance between a run\'s best and worst size')
-    text += ', in percentage points.' if scale.is_percent else '.'
+        'trained at. drift: the distance between the best and the worst of '
+        'all sizes in the row, trained or not')
+    text += ', in percentage points' if scale.is_percent else ''
+    text += '; worst at: the size at which the run loses most.'
     if has_ceiling:
         text += (' ceiling: what the true heatmaps give when they are '
                  'decoded, the most that a perfect model could reach.')
@@ -177,8 +181,8 @@ def _folder_parts(result: DriftResult, folder: Path, out_dir: Path,
         parts.append(
             _embed(
                 f'{stem}-gallery.png',
-                'The same persons in each row; the prediction is coloured, '
-                'the annotation white.'))
+                'The same persons in each row; the prediction is blue, the '
+                'annotation white.'))
     curves = read_training_log(folder)
     if curves:
         plot_training_curves(curves, out_dir / f'{stem}-training.png')

@@ -2,7 +2,7 @@
 
 import textwrap
 from pathlib import Path
-from typing import Dict, Iterable, List, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -95,7 +95,8 @@ def set_percent_limits(axes: Axes):
 
 
 def save_curves(figure: Figure, axes: Axes, handles: Dict[str, Artist],
-                scale: MetricScale, label: str, path: Path):
+                scale: MetricScale, label: str, path: Path,
+                note: Optional[str] = None):
     """Name the axes, add grid and legend, and write the picture.
 
     Args:
@@ -105,11 +106,12 @@ def save_curves(figure: Figure, axes: Axes, handles: Dict[str, Artist],
         scale (MetricScale): How the metric is written.
         label (str): What the x axis shows.
         path (Path): Where to write the PNG.
+        note (str, optional): What the y axis says beside. Defaults to None.
     """
     if scale.is_percent:
         set_percent_limits(axes)
     axes.set_xlabel(label)
-    axes.set_ylabel(scale.label)
+    axes.set_ylabel(f'{scale.label}, {note}' if note else scale.label)
     axes.grid(axis='y', color='0.9')
     axes.set_axisbelow(True)
     add_legend(figure, handles)

@@ -2,7 +2,7 @@
 
 import textwrap
 from pathlib import Path
-from typing import Iterator, Sequence, Tuple
+from typing import Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +13,8 @@ from matplotlib.patheffects import withStroke
 from mmpose_raf.evaluation.drift_gallery import DriftGallery, GalleryView
 from .line_plot import COLOURS, DPI
 
+# Of all predictions, which the legend shows as well
+COLOUR = COLOURS[0]
 # Visible on light and on dark crops
 OUTLINE = [withStroke(linewidth=1.5, foreground='black')]
 TRUTH = dict(color='white', linewidth=0.6, path_effects=OUTLINE)
@@ -68,23 +70,30 @@ def _draw_prediction(axes: Axes, view: GalleryView, person: int,
                      skeleton: np.ndarray, score_thr: float):
     points = view.predicted[person]
     is_sure = view.scores[person] >= score_thr
-    for index, link in _links(skeleton, is_sure):
-        axes.plot(*points[link].T,
-                  color=COLOURS[index % len(COLOURS)],
-                  linewidth=3)
+    for link in _links(skeleton, is_sure):
+        axes.plot(*points[link].T, color=COLOUR, linewidth=3)
     axes.scatter(
         *points[is_sure].T,
         s=12 if len(points) > MANY_KEYPOINTS else 20,
-        c=[COLOURS[index % len(COLOURS)] for index in np.flatnonzero(is_sure)],
+        c=COLOUR,
         edgecolors='black',
         linewidths=0.4,
         zorder=3)
+    if not is_sure.any():
+        axes.text(0.5,
+                  0.97,
+                  f'no prediction:\nscores ≤ {view.scores[person].max():.2g}',
+                  ha='center',
+                  va='bottom',
+                  fontsize=8,
+                  color='white',
+                  path_effects=OUTLINE)
 
 
 def _draw_truth(axes: Axes, view: GalleryView, person: int,
                 skeleton: np.ndarray):
     points, is_visible = view.truth[person], view.visible[person]
-    for _, link in _links(skeleton, is_visible):
+    for link in _links(skeleton, is_visible):
         axes.plot(*points[link].T, zorder=4, **TRUTH)
     axes.plot(*points[is_visible].T,
               linestyle='none',
@@ -95,10 +104,10 @@ def _draw_truth(axes: Axes, view: GalleryView, person: int,
 
 
 def _links(skeleton: np.ndarray,
-           is_drawn: np.ndarray) -> Iterator[Tuple[int, np.ndarray]]:
-    for index, link in enumerate(skeleton):
+           is_drawn: np.ndarray) -> Iterator[np.ndarray]:
+    for link in skeleton:
         if is_drawn[link].all():
-            yield index, link
+            yield link
 
 
 def _title(name: str) -> list:
@@ -110,7 +119,7 @@ def _add_legend(figure: Figure, score_thr: float, has_links: bool):
     line = '-' if has_links else 'none'
     figure.legend([
         Line2D([], [],
-               color=COLOURS[0],
+               color=COLOUR,
                linewidth=3,
                linestyle=line,
                marker='o',

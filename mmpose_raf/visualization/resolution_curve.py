@@ -1,7 +1,7 @@
 """Accuracy against resolution, as a picture."""
 
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Dict, Optional, Sequence, Tuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -14,6 +14,11 @@ from mmpose_raf.evaluation.metric_scale import MetricScale, scale_of
 from .line_plot import (WIDTH, line_style, mark_trained, save_curves,
                         set_size_axis)
 
+# How many times the range of the trained sizes the whole range must be for a
+# close-up, and the room around it in parts of the former.
+CLOSE_UP_FROM = 2.5
+MARGIN = 0.15
+
 
 def plot_resolution_curve(results: Sequence[DriftResult], path: Path):
     """Plot the key metric of the plain views against the input size.
@@ -21,6 +26,8 @@ def plot_resolution_curve(results: Sequence[DriftResult], path: Path):
     Runs that differ in a suffix ``-seed<digits>`` only are one line, with
     bars of one standard deviation. Markers are filled at the sizes of the
     run's training; grey bands mark the sizes at which any run was trained.
+    Where other sizes or the ceiling stretch the axis, a second panel shows
+    the trained sizes closer up.
 
     Args:
         results (list[DriftResult]): Results of one key metric, at least one.
@@ -28,8 +35,50 @@ def plot_resolution_curve(results: Sequence[DriftResult], path: Path):
     """
     scale = scale_of(results)
     groups = group_by_name(results)
-    figure = Figure(figsize=(WIDTH, 4), layout='constrained')
-    axes = figure.add_subplot()
+    limits = _close_up(groups, scale)
+    figure = Figure(figsize=(WIDTH, 5.6 if limits else 4),
+                    layout='constrained')
+    panels = figure.subplots(2 if limits else 1, sharex=True,
+                             squeeze=False)[:, 0]
+    for axes in panels:
+        handles = _draw_all(axes, groups, scale)
+    if limits:
+        panels[0].set_ylabel(scale.label)
+        panels[0].grid(axis='y', color='0.9')
+        panels[-1].set_ylim(limits)
+    save_curves(figure,
+                panels[-1],
+                handles,
+                scale,
+                'input size, height x width in pixels',
+                path,
+                note='close-up' if limits else None)
+
+
+def _close_up(groups: Sequence[DriftGroup],
+              scale: MetricScale) -> Optional[Tuple[float, float]]:
+    """Limits of the metric around the trained sizes, if they are hard to see
+    beside the others and the ceiling."""
+    trained = {size for group in groups for size in group.trained_sizes}
+    near = [
+        scale.factor * value for group in groups
+        for size, value in group.mean.items() if size in trained
+    ]
+    if not near:
+        return None
+    others = [value for group in groups for value in group.mean.values()]
+    for ceiling in list_ceilings(groups).values():
+        others += ceiling.values()
+    span = max(near) - min(near)
+    whole = scale.factor * (max(others) - min(others))
+    if span == 0 or whole < CLOSE_UP_FROM * span:
+        return None
+    return min(near) - MARGIN * span, max(near) + MARGIN * span
+
+
+def _draw_all(axes: Axes, groups: Sequence[DriftGroup],
+              scale: MetricScale) -> Dict[str, Artist]:
+    """Draw runs, ceilings and bands; return what the legend shows."""
     handles = {
         group.name: _draw_group(axes, group, scale, line_style(index))
         for index, group in enumerate(groups)
@@ -40,8 +89,7 @@ def plot_resolution_curve(results: Sequence[DriftResult], path: Path):
     if sizes & trained:
         handles['trained size'] = mark_trained(axes, sizes & trained)
     set_size_axis(axes, sizes)
-    save_curves(figure, axes, handles, scale,
-                'input size, height x width in pixels', path)
+    return handles
 
 
 def _draw_group(axes: Axes, group: DriftGroup, scale: MetricScale,

@@ -87,9 +87,10 @@ def test_a_round_has_one_client_after_the_other(sampler, round_):
 
 @settings(deadline=None)
 @given(samplers, st.integers(0, 6))
-def test_batches_until_a_round_are_those_of_all_before(sampler, num_rounds):
-    assert sampler.num_batches_until(num_rounds) == sum(
-        len(batches_of(sampler, round_)) for round_ in range(num_rounds))
+def test_batches_of_several_rounds_are_counted_by_client(sampler, num_rounds):
+    counted = Counter(batch[0].client for round_ in range(num_rounds)
+                      for batch in batches_of(sampler, round_))
+    assert +sampler.num_batches_in(range(num_rounds)) == counted
 
 
 def test_each_local_epoch_is_a_whole_pass():

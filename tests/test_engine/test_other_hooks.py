@@ -11,6 +11,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.registry import HOOKS
 from tensorboard.backend.event_processing.event_accumulator import \
     EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2, metadata
 
 from tests.toy import (SIZES, Witness, assert_states_equal, hook_of, run,
                        toy_config, weights_of)
@@ -91,19 +92,51 @@ def test_rounds_are_logged_as_tables(partial):
              for seen in iterations if seen['round'] == round_})
         head = f'Round [{round_ + 1}/4], 2 of 3 clients:\n'
         assert log.count(head) == 1
-        table = log.split(head)[1].splitlines()[:6]
-        columns = [cell.strip() for cell in table[1].split('|')[1:-1]]
-        assert columns[:3] == ['client', 'resolution', 'samples']
-        assert {'loss', 'acc_pose', 'seconds'} <= set(columns)
-        rows = [[cell.strip() for cell in line.split('|')[1:-1]]
-                for line in table[3:5]]
+        table = log.split(head)[1].splitlines()[:7]
+        assert max(map(len, table)) <= 100
+        columns = ['_'.join(cells).strip('_')
+                   for cells in zip(cells_of(table[1]), cells_of(table[2]))]
+        assert columns == [
+            'client', 'resolution', 'samples', 'loss', 'acc_pose',
+            'update_norm', 'update_cosine', 'weight'
+        ]
+        rows = [cells_of(line) for line in table[4:6]]
         samples = dict(a='3', b='6', c='9')
         assert [row[:3] for row in rows] == [[name, '32x16', samples[name]]
                                              for name in names]
         for name in names:
             count = {'a': 1, 'b': 2, 'c': 3}[name]
-            assert (f'Round [{round_ + 1}/4] client {name} (32x16): '
-                    f'{count} iterations  loss: ') in log
+            # What the table has is not told twice.
+            assert re.search(
+                fr'Round \[{round_ + 1}/4\] client {name} \(32x16\): '
+                fr'{count} iterations in [\d.]+ s  task_32x16: [\d.]+\n', log)
+
+
+def cells_of(line):
+    return [cell.strip() for cell in line.split('|')[1:-1]]
+
+
+def test_lines_of_iterations_name_the_client(partial):
+    names = re.findall(r'INFO - (\w+): Epoch\(train\)', read_log(partial))
+    iterations = hook_of(partial, Witness).iterations
+    assert names == [seen['client'] for seen in iterations]
+
+
+def test_iterations_have_no_values_of_other_clients(tmp_path):
+    """Only the larger of the two sizes has a lower level to train on."""
+    runner = run(toy_config(tmp_path, clients=('high', 'low'),
+                            hooks=[WITNESS]))
+    rows = [row for row in read_scalars(runner) if 'iter' in row]
+    seen = hook_of(runner, Witness)
+    assert len(rows) == len(seen.losses)
+    for row, iteration in zip(rows, seen.iterations):
+        is_high = iteration['client'] == 'high'
+        assert ('task_64x48' in row) == is_high
+        assert 'task_32x16' in row
+    # Means begin anew with each client.
+    for row, iteration, loss in zip(rows, seen.iterations, seen.losses):
+        if iteration['batch_idx'] in (0, 2):
+            assert row['loss'] == pytest.approx(loss)
 
 
 def test_scalars_carry_the_name_of_the_client(partial):
@@ -270,6 +303,20 @@ def test_tensorboard(tmp_path):
     ]
     assert [event.value
             for event in events.Scalars('low/loss')] == pytest.approx(expected)
+    charts = charts_of(events)
+    assert {'loss', 'acc_pose', 'update_norm'} <= set(charts)
+    assert [tag for tag in sorted(tags)
+            if re.match(charts['loss'], tag)] == ['high/loss', 'low/loss']
+
+
+def charts_of(events):
+    """The pattern of the tags that each chart of TensorBoard's lays over each
+    other, as its plugin reads it."""
+    event, = events.Tensors(metadata.CONFIG_SUMMARY_TAG)
+    layout = layout_pb2.Layout()
+    layout.ParseFromString(event.tensor_proto.string_val[0])
+    return {chart.title: chart.multiline.tag[0]
+            for category in layout.category for chart in category.chart}
 
 
 def test_no_visualizer_backend(tmp_path):

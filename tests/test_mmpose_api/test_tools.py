@@ -1,17 +1,19 @@
 """MMPose's own tools, unchanged, on configs and logs of this project."""
 
+import json
 import runpy
 import sys
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import cv2
+import matplotlib.pyplot as plt
 import mmpose
 import pytest
 from mmpose.apis import init_model
 
 from mmpose_raf.evaluation.model_cost import count_gflops
-from tests.toy import run, toy_config
+from tests.toy import SIZES, run, toy_config
 
 TOOLS = Path(mmpose.__path__[0]) / '.mim/tools'
 DEMO = str(Path(__file__).parents[2] / 'configs/raf_demo.py')
@@ -66,3 +68,30 @@ def test_analyze_logs(tool, tmp_path, monkeypatch):
     assert cv2.imread(str(curve)) is not None
     printed = tool('analysis_tools/analyze_logs.py', 'cal_train_time', log)
     assert 'average iter time' in printed
+
+
+def test_analyze_logs_of_clients(tool, tmp_path, monkeypatch):
+    """Their curves in one chart, also if one was absent in some rounds."""
+    monkeypatch.setitem(sys.modules, 'seaborn', MagicMock())
+    curves = []
+    monkeypatch.setattr(plt, 'plot', lambda xs, ys, label, **_: curves.append(
+        (label, xs.tolist(), ys.tolist())))
+    monkeypatch.setattr(plt, 'savefig', lambda path: None)
+    runner = run(toy_config(tmp_path, rounds=3, participation=.5))
+    folder = Path(runner.log_dir, 'vis_data')
+    logs = [folder / f'clients/{name}/scalars.json' for name in SIZES
+            if (folder / f'clients/{name}').is_dir()]
+    tool('analysis_tools/analyze_logs.py', 'plot_curve', *logs, '--keys',
+         'loss', '--legend', *(log.parent.name for log in logs), '--out',
+         'unused.png')
+    expected = {}
+    for line in (folder / 'scalars.json').read_text().splitlines():
+        row = json.loads(line)
+        for key in row:
+            if key.endswith('/loss'):
+                steps, losses = expected.setdefault(key[:-5], ([], []))
+                steps.append(row['step'])
+                losses.append(row[key])
+    assert sum(len(steps) for steps, _ in expected.values()) == 3
+    assert {name: (steps, losses)
+            for name, steps, losses in curves} == expected

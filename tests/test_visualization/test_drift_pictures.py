@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import same_color
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.view import View, list_views
@@ -111,6 +112,26 @@ def test_curve_shows_means_spreads_ceiling_and_trained_sizes(draw):
     assert list(labelled(figure)) == [
         'raf', 'other', 'ceiling of the decoder', 'trained size'
     ]
+
+
+def test_a_collapse_and_the_ceiling_leave_a_close_up(draw):
+    """A tenth of the axis would be left of the trained sizes."""
+    tiny = (24, 32)
+    figure = draw(plot_resolution_curve, [
+        make_result('raf', {tiny: 0.5, LOW: 0.62, HIGH: 0.68}, {LOW: 1.}),
+        make_result('other', {tiny: 0.1, LOW: 0.60, HIGH: 0.70}, {LOW: 1.}),
+    ])
+    whole, close = figure.axes
+    assert lines_of(whole) == lines_of(close)
+    low, high = whole.get_ylim()
+    assert low < 10 and high > 100
+    # Those of the trained sizes fill the panel, with a margin.
+    assert close.get_ylim() == pytest.approx((60 - 1.5, 70 + 1.5))
+    assert close.get_ylabel() == 'PCK in %, close-up'
+    assert whole.get_ylabel() == 'PCK in %'
+    assert tick_texts(close.xaxis) == ['32x24', '64x48', '128x96']
+    assert_all_on_canvas(figure)
+    assert_legend_is_free(figure)
 
 
 def test_an_error_is_shown_as_it_is(draw):
@@ -319,6 +340,30 @@ def test_gallery_has_persons_as_rows_and_views_as_columns(draw):
     assert others == [[]]
     assert_all_on_canvas(figure)
     assert_legend_is_free(figure)
+
+
+def test_gallery_says_why_a_crop_has_no_prediction(draw):
+    gallery = make_gallery([View(LOW), View(HIGH)], num_people=2)
+    gallery.views[0].scores[1] = [0.05, 0.125, 0.1, 0.]
+    gallery.views[1].scores[:] = 0.9
+    figure = draw(draw_pose_gallery, gallery, ['64x48'], score_thr=0.2)
+    grid = np.array(figure.axes).reshape(2, 2)
+    notes = [[axes.texts[0].get_text() for axes in row if axes.texts]
+             for row in grid]
+    assert notes[1] == ['no prediction:\nscores ≤ 0.12']
+    assert_all_on_canvas(figure)
+
+
+def test_gallery_has_the_colours_of_its_legend(draw):
+    gallery = make_gallery([View(LOW)], num_people=1)
+    figure = draw(draw_pose_gallery, gallery, [])
+    axes, = figure.axes
+    handle = labelled(figure)['predicted, score ≥ 0.2']
+    limbs = [line.get_color() for line in axes.lines
+             if line.get_linewidth() == 3]
+    assert len(limbs) == 2 and set(limbs) == {handle.get_color()}
+    assert same_color(axes.collections[0].get_facecolor()[0],
+                      handle.get_color())
 
 
 def test_gallery_of_a_single_crop_without_a_skeleton(draw):
