@@ -16,7 +16,7 @@ BELOW = {
     'federation': set(),
     'models': {'checkpoints'},
     'attacks': {'federation', 'models'},
-    'defences': {'attacks'},
+    'defences': {'attacks', 'federation', 'models'},
     'datasets': {'attacks', 'models'},
     'export': {'models'},
     'evaluation': {'datasets', 'federation', 'models'},

@@ -2,5 +2,6 @@
 
 from .adversarial_training import AdversarialTraining
 from .base import LocalDefence
+from .trigger_inversion import TriggerInversion
 
-__all__ = ['AdversarialTraining', 'LocalDefence']
+__all__ = ['AdversarialTraining', 'LocalDefence', 'TriggerInversion']

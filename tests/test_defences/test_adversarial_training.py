@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from mmengine.dataset import pseudo_collate
 
 from mmpose_raf.engine.preflight import check_run
 from mmpose_raf.errors import ConfigError
+from tests.test_defences.by_hand import DefendedByHand
 from tests.test_engine.by_hand import FederationByHand, assert_like_by_hand
 from tests.toy import (Witness, assert_states_equal, client_states, hook_of,
                        run, toy_clients, toy_config, weights_of)
@@ -14,49 +14,20 @@ DEFENCE = dict(type='AdversarialTraining', eps=6., step_size=2., steps=2,
                share=.5)
 
 
-class ByHand(FederationByHand):
+class ByHand(DefendedByHand):
     """Trains on half of each batch as the formula of PGD says."""
 
-    hostile = ()
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.rounds = 0
-
-    def train(self, client, steps):
-        self.client = client
-        torch.manual_seed(self.rounds * 1_000_003 + client)
-        return super().train(client, steps)
-
-    def round(self, number):
-        self.rounds = number
-        return super().round(number)
-
-    def loss(self, model, keys):
-        batch = pseudo_collate([self.data[key] for key in keys])
-        images = torch.stack(batch['inputs']).float()
+    def harden(self, model, images, samples):
         count = -(-len(images) // 2)
-        if self.clients[self.client].name not in self.hostile:
-            x, samples = images[:count], batch['data_samples'][:count]
-            moved = x + torch.empty_like(x).uniform_(-6, 6)
-            moved = moved.clamp(0, 255)
-            model.eval()
-            for _ in range(2):
-                moved = moved.clone().requires_grad_()
-                slope, = torch.autograd.grad(
-                    self.sum_of(model, moved, samples), moved)
-                moved = moved.detach() + 2 * slope.sign()
-                moved = (x + (moved - x).clamp(-6, 6)).clamp(0, 255)
-            model.train()
-            images = torch.cat([moved, images[count:]])
-        return self.sum_of(model, images, batch['data_samples'])
-
-    @staticmethod
-    def sum_of(model, images, samples):
-        data = model.data_preprocessor(
-            dict(inputs=images, data_samples=samples), training=True)
-        losses = model(**data, mode='loss')
-        return sum(value for name, value in losses.items() if 'loss' in name)
+        x, samples = images[:count], samples[:count]
+        moved = (x + torch.empty_like(x).uniform_(-6, 6)).clamp(0, 255)
+        for _ in range(2):
+            moved = moved.clone().requires_grad_()
+            slope, = torch.autograd.grad(
+                self.loss_of(model, moved, samples), moved)
+            moved = moved.detach() + 2 * slope.sign()
+            moved = (x + (moved - x).clamp(-6, 6)).clamp(0, 255)
+        return torch.cat([moved, images[count:]])
 
 
 @pytest.mark.parametrize('raf', [
