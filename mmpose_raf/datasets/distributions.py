@@ -1,6 +1,6 @@
 """How the samples of the clients are spread."""
 
-from typing import List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -22,9 +22,7 @@ def resolution_distributions(clients: Sequence[Client],
         list[list[float]]: For each client its share at each input size of
         any client, in the order in which they occur; each adds up to 1.
     """
-    sizes = list(
-        dict.fromkeys(size for client in clients
-                      for size in client.input_sizes))
+    sizes = _sizes(clients)
     result = []
     for client, own in zip(clients, indices):
         counts = dict.fromkeys(sizes, 0)
@@ -35,6 +33,28 @@ def resolution_distributions(clients: Sequence[Client],
             count / len(own) for count in counts.values()
         ] if len(own) else [])
     return result
+
+
+def _sizes(clients: Sequence[Client]) -> list:
+    return list(
+        dict.fromkeys(size for client in clients
+                      for size in client.input_sizes))
+
+
+def num_shares(name: Optional[str], clients: Sequence[Client],
+               num_keypoints: int) -> Dict[str, int]:
+    """How many shares there are, without a look at the samples.
+
+    Args:
+        name (str, optional): ``'resolution'`` or ``'keypoint'``.
+        clients (list[Client]): The clients.
+        num_keypoints (int): K.
+
+    Returns:
+        dict[str, int]: By that name the number; empty if there is none.
+    """
+    counts = dict(resolution=len(_sizes(clients)), keypoint=num_keypoints)
+    return {name: counts[name]} if name else {}
 
 
 def keypoint_distributions(datasets: Sequence,

@@ -101,7 +101,8 @@ class FederatedTrainLoop(RoundLoop):
                 self.personal.shared(self.model.state_dict()),
                 self.trainer.state_device), aggregator, objective,
             len(self.names), settings.keep_updates,
-            Payload(settings.payload, self.personal.parameters()))
+            Payload(settings.payload, self.personal.parameters()),
+            self.personal.trained())
         self.states = [self.trainer.first_state(name) for name in self.names]
         self._ema = EMAModels(runner)
         self._ranks = None

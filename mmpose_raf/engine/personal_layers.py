@@ -62,6 +62,14 @@ class PersonalLayers:
             if name not in self.names
         ]
 
+    def trained(self) -> List[str]:
+        """Those of them that have a gradient."""
+        with_gradient = {
+            name for name, parameter in self.model.named_parameters()
+            if parameter.requires_grad
+        }
+        return [name for name in self.parameters() if name in with_gradient]
+
     def put(self, own: State):
         """Put a client's layers into the model; the first, if it has none."""
         copy_state(own or self.first, self.model.state_dict())

@@ -90,15 +90,28 @@ def find_fault(update: ClientUpdate, sent: State) -> Optional[str]:
         update (ClientUpdate): The update.
         sent (dict[str, Tensor]): The weights that the client was sent.
     """
-    for key in sent.keys() ^ update.state.keys():
-        return f'{key!r} is ' + ('missing' if key in sent else 'unknown')
-    for key, value in sent.items():
-        got = update.state[key]
+    misfit = find_misfit(update.state, sent)
+    if misfit:
+        return misfit
+    if not (is_finite(update.state) and is_finite(update.upload)):
+        return NOT_FINITE
+    return None
+
+
+def find_misfit(state: State, like: State) -> Optional[str]:
+    """What of names, shapes and dtypes is not as it should be; None if all is.
+
+    Args:
+        state (dict[str, Tensor]): What has come.
+        like (dict[str, Tensor]): What should have; values do not count.
+    """
+    for key in like.keys() ^ state.keys():
+        return f'{key!r} is ' + ('missing' if key in like else 'unknown')
+    for key, value in like.items():
+        got = state[key]
         if (got.shape, got.dtype) != (value.shape, value.dtype):
             return (f'{key!r} has shape {tuple(got.shape)} and {got.dtype} '
                     f'instead of {tuple(value.shape)} and {value.dtype}')
-    if not (is_finite(update.state) and is_finite(update.upload)):
-        return NOT_FINITE
     return None
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .arguments import check_choice
-from .state_math import State, add_states, displacements
+from .state_math import State, add_states, displacements, on_meta
 
 KINDS = ('float32', 'float16', 'bfloat16', 'int8')
 # Ends the name under which the scales of an entry travel. Names of modules
@@ -153,11 +153,6 @@ class Payload:
                 packed[key].shape)
             for key in self._names(like)
         }
-
-
-def on_meta(state: State) -> State:
-    """Names, shapes and dtypes of a state, without values."""
-    return {key: value.to('meta') for key, value in state.items()}
 
 
 def _quantize(value: Tensor, kind: str) -> Tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """The global weights and what renews them."""
 
 from dataclasses import replace
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from .aggregators import Aggregator
 from .folded_updates import FoldedUpdates
@@ -40,6 +40,8 @@ class Server:
             does not grow with the clients. Defaults to True.
         payload (Payload, optional): How weights and updates travel. Defaults
             to None: as they are.
+        trained (list[str], optional): Parameters that the clients train.
+            Defaults to None: those of each update.
 
     Attributes:
         state (dict[str, Tensor]): The weights now. They are never changed
@@ -57,13 +59,15 @@ class Server:
                  objective: Optional[LocalObjective] = None,
                  num_clients: int = 1,
                  keep_updates: bool = True,
-                 payload: Optional[Payload] = None):
+                 payload: Optional[Payload] = None,
+                 trained: Optional[Sequence[str]] = None):
         self.state = state
         self.aggregator = aggregator
         self.objective = objective
         self.num_clients = num_clients
         self.keep_updates = keep_updates
         self.payload = payload or Payload()
+        self.trained = trained
         self.version = 0
         self.num_requests: Dict[str, int] = {}
         self.in_flight: Dict[str, TrainRequest] = {}
@@ -120,15 +124,18 @@ class Server:
         Returns:
             str | None: Why it is refused. None: it is taken.
         """
+        size = state_bytes(update.state) + state_bytes(update.upload)
         request = self.in_flight.get(update.client)
         if request is None or request.version != update.version:
             refusal = 'nothing was asked of it'
         else:
             del self.in_flight[update.client]
-            refusal = self._unpack(update, request)
+            refusal = self._unpack(update, request) or self._find_fault(
+                update, request)
         if refusal:
             self.report.refused[update.client] = refusal
             return refusal
+        self.report.traffic.up += size
         update.staleness = self.version - update.version
         if self.aggregator.is_asynchronous:
             update.metrics['staleness'] = update.staleness
@@ -149,15 +156,23 @@ class Server:
         fault = find_fault(update, self.payload.layout(request.state))
         if fault:
             return fault
-        size = state_bytes(update.state) + state_bytes(update.upload)
         if not self.payload.is_exact:
             update.state = self.payload.unpack_update(update.state,
                                                       request.state)
             # Codes and scales are finite; their product may not be.
             if not is_finite(update.state):
                 return NOT_FINITE
-        self.report.traffic.up += size
         return None
+
+    def _find_fault(self, update: ClientUpdate,
+                    request: TrainRequest) -> Optional[str]:
+        """Why what is to be done with an update cannot be done."""
+        fault = self.aggregator.find_fault(update)
+        if fault or not self.objective:
+            return fault
+        trained = update.parameter_names if self.trained is None else (
+            self.trained)
+        return self.objective.find_fault(update, request, trained)
 
     def close_round(self) -> RoundReport:
         """End the round: renew the weights, unless each update has.

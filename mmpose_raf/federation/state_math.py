@@ -34,6 +34,11 @@ def put_state(state: State, device: torch.device) -> State:
     return {key: value.detach().to(device) for key, value in state.items()}
 
 
+def on_meta(state: State) -> State:
+    """Names, shapes and dtypes of a state, without values."""
+    return {key: value.to('meta') for key, value in state.items()}
+
+
 def copy_state(source: State, target: State):
     """Overwrite tensors of one state dict by those of another, in place.
 

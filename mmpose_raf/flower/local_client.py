@@ -16,8 +16,7 @@ from mmpose_raf.engine.preflight import read_settings
 from mmpose_raf.engine.round_loop import unwrapped_model
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import ClientUpdate, Payload, TrainRequest
-from mmpose_raf.federation.payload import on_meta
-from mmpose_raf.federation.state_math import State, copy_state
+from mmpose_raf.federation.state_math import State, copy_state, on_meta
 from mmpose_raf.work_dir_lock import lock_work_dir
 from .client_file import ClientFile
 from .records import Terms

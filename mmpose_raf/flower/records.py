@@ -15,6 +15,8 @@ from mmpose_raf.federation.state_math import State
 from .tensors import MessageError, pack_state, unpack_state
 
 _RUN = re.compile('[0-9a-f]{32}')
+# Of metrics, which come to stand in a log.
+_MAX_METRICS, _LONGEST_NAME = 1000, 100
 # More samples than this nobody has; weights by samples stay finite.
 _MAX_SAMPLES = 10**12
 
@@ -125,8 +127,7 @@ def pack_update(update: ClientUpdate) -> RecordDict:
             dict(
                 client=update.client,
                 version=update.version,
-                num_samples=update.num_samples,
-                parameters=list(update.parameter_names))),
+                num_samples=update.num_samples)),
         'metrics':
         MetricRecord(
             {name: float(value)
@@ -142,7 +143,21 @@ def pack_update(update: ClientUpdate) -> RecordDict:
     })
 
 
-def unpack_update(content: RecordDict, request: TrainRequest) -> ClientUpdate:
+@dataclass(frozen=True)
+class Expected:
+    """What a server knows of every update before it comes.
+
+    Args:
+        parameters (list[str]): See :class:`ClientUpdate`.
+        shares (dict[str, int]): Names and lengths of its distributions.
+    """
+
+    parameters: List[str]
+    shares: Dict[str, int]
+
+
+def unpack_update(content: RecordDict, request: TrainRequest,
+                  expected: Expected) -> ClientUpdate:
     """Read what :func:`pack_update` wrote.
 
     Names, shapes and values of the weights are the server's to judge, see
@@ -151,6 +166,7 @@ def unpack_update(content: RecordDict, request: TrainRequest) -> ClientUpdate:
     Args:
         content (RecordDict): What a client has sent; it is not trusted.
         request (TrainRequest): What it was asked for.
+        expected (Expected): What the server knows already.
 
     Raises:
         MessageError: If it is not an answer to that.
@@ -164,14 +180,6 @@ def unpack_update(content: RecordDict, request: TrainRequest) -> ClientUpdate:
     if not 0 < num_samples <= _MAX_SAMPLES:
         raise MessageError(f'it claims {num_samples} samples')
     state = unpack_state(_arrays(content, 'state'))
-    parameters = values.get('parameters')
-    if not isinstance(parameters, list) or not set(parameters) <= set(state):
-        raise MessageError('its parameters are not among its weights')
-    upload = unpack_state(_arrays(content, 'upload'))
-    for name in upload.keys() & request.state.keys():
-        if upload[name].shape != request.state[name].shape:
-            raise MessageError(f'{name!r} of its upload has shape '
-                               f'{tuple(upload[name].shape)}')
     return ClientUpdate(
         client,
         # In the order of what was sent, which records may not keep.
@@ -179,12 +187,9 @@ def unpack_update(content: RecordDict, request: TrainRequest) -> ClientUpdate:
          for name in [*request.state, *state] if name in state},
         num_samples,
         metrics=_numbers(content),
-        parameters=parameters,
-        distributions={
-            name: _shares(name, row)
-            for name, row in _metrics(content, 'distributions').items()
-        },
-        upload=upload,
+        parameters=expected.parameters,
+        distributions=_shares(content, expected.shares),
+        upload=unpack_state(_arrays(content, 'upload')),
         version=_value(values, 'version', int))
 
 
@@ -245,17 +250,31 @@ def raise_refusal(content: RecordDict):
 
 def _numbers(content: RecordDict) -> Dict[str, float]:
     metrics = dict(_metrics(content, 'metrics'))
+    if len(metrics) > _MAX_METRICS:
+        raise MessageError(f'it tells {len(metrics)} metrics')
     for key, value in metrics.items():
+        if not key.isprintable() or len(key) > _LONGEST_NAME:
+            raise MessageError('the name of a metric is too long or not to '
+                               'be printed')
         if isinstance(value, list) or not math.isfinite(value):
             raise MessageError(f'its {key} is {value}')
     return metrics
 
 
-def _shares(name: str, row: Any) -> List[float]:
-    if not isinstance(row, list) or not all(
-            0 <= share <= 1 for share in row) or abs(sum(row) - 1) > 1e-6:
-        raise MessageError(f'its shares of each {name} do not add up to 1')
-    return row
+def _shares(content: RecordDict,
+            lengths: Dict[str, int]) -> Dict[str, List[float]]:
+    rows = dict(_metrics(content, 'distributions'))
+    if rows.keys() != lengths.keys():
+        raise MessageError(f'it tells its distributions by {sorted(rows)}')
+    for name, row in rows.items():
+        if not isinstance(row, list) or len(row) != lengths[name]:
+            raise MessageError(f'it has not {lengths[name]} shares of each '
+                               f'{name}')
+        if not all(0 <= share <= 1
+                   for share in row) or abs(sum(row) - 1) > 1e-6:
+            raise MessageError(f'its shares of each {name} do not add up to '
+                               '1')
+    return rows
 
 
 def _record(content: RecordDict, name: str, kind: type) -> Any:

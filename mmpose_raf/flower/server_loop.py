@@ -8,6 +8,7 @@ from flwr.app import MessageType
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop
 
+from mmpose_raf.datasets.distributions import num_shares
 from mmpose_raf.datasets.schedule import SynchronousSchedule
 from mmpose_raf.engine.federated_hook import FederatedHook
 from mmpose_raf.engine.federation_settings import FederationSettings
@@ -21,8 +22,8 @@ from mmpose_raf.federation import (Payload, RoundReport, Server,
                                    TrainRequest)
 from mmpose_raf.federation.state_math import clone_state, copy_state
 from .nodes import Answer, Nodes
-from .records import (Terms, pack_request, pack_weights, unpack_evaluation,
-                      unpack_update)
+from .records import (Expected, Terms, pack_request, pack_weights,
+                      unpack_evaluation, unpack_update)
 from .tensors import MessageError
 
 # In place of a partition's: what the clients hold the server does not know.
@@ -71,6 +72,9 @@ class ServerTrainLoop(RoundLoop):
             SynchronousSchedule(settings.participation, seed=settings.seed),
             runner.train_loop.dataloader)
         self.nodes = nodes
+        metainfo = self.dataloader.dataset.metainfo
+        self._shares = num_shares(settings.build_aggregator().distribution,
+                                  settings.clients, metainfo['num_keypoints'])
         self.terms = Terms(uuid.uuid4().hex, training)
         self.patience = patience
         self.taken: Dict[str, int] = {}
@@ -83,7 +87,8 @@ class ServerTrainLoop(RoundLoop):
             clone_state(self.personal.shared(self.model.state_dict()), 'cpu'),
             settings.build_aggregator(), settings.build_local_objective(),
             len(self.names), settings.keep_updates,
-            Payload(settings.payload, self.personal.parameters()))
+            Payload(settings.payload, self.personal.parameters()),
+            self.personal.trained())
         if self.resumed is not None:
             if 'deployment' not in self.resumed:
                 raise ConfigError(
@@ -155,7 +160,10 @@ class ServerTrainLoop(RoundLoop):
             self._note_absence(name, answer)
             return
         try:
-            refusal = self.server.receive(unpack_update(answer, request))
+            refusal = self.server.receive(
+                unpack_update(
+                    answer, request,
+                    Expected(self.personal.parameters(), self._shares)))
         except MessageError as error:
             self.server.in_flight.pop(name)
             refusal = self.server.report.refused[name] = str(error)

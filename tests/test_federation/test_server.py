@@ -6,9 +6,10 @@ import re
 import pytest
 import torch
 
-from mmpose_raf.federation import (SCAFFOLD, ClientUpdate, FedAvg, FedAvgM,
-                                   FedDyn, Server, StalenessAware,
-                                   TrainingStart, TrimmedMean)
+from mmpose_raf.federation import (SCAFFOLD, ClientUpdate, DiscrepancyAware,
+                                   FedAvg, FedAvgM, FedDyn, LossAware,
+                                   NormClipping, PGFed, Server,
+                                   StalenessAware, TrainingStart, TrimmedMean)
 
 
 def state(value):
@@ -86,6 +87,77 @@ def test_what_is_refused(changes, reason):
     report = server.close_round()
     assert report.refused == dict(a=refusal)
     assert server.state['w'][0] == 4
+
+
+def change(**entries):
+    """What SCAFFOLD and PGFed send beside these weights, changed."""
+    def of(upload):
+        changed = {**upload, **entries}
+        return {key: value for key, value in changed.items()
+                if value is not None}
+    return of
+
+
+SCAFFOLDS = [
+    (change(w=None), "of its control variate 'w' is missing"),
+    (change(v=torch.ones(2)), "of its control variate 'v' is unknown"),
+    (change(w=torch.ones(3)), r'of its control variate .* shape \(3,\)'),
+    (change(w=torch.ones(2).long()), 'torch.int64'),
+    (change(w=state(math.inf)['w']), 'not finite')
+]
+PGFEDS = [
+    (change(**{'total/w': None}), "of its gradient 'total/w' is missing"),
+    (change(product=None), "of its gradient 'product' is missing"),
+    (change(product=torch.ones(2)), r'product.* shape \(2,\)'),
+    (change(coefficients=None), 'coefficients'),
+    (change(coefficients=torch.ones(5, dtype=torch.float64)), r'shape \(5,\)')
+]
+
+
+@pytest.mark.parametrize('objective, changed, reason', [
+    *((SCAFFOLD, *case) for case in SCAFFOLDS),
+    *((PGFed, *case) for case in PGFEDS)
+])
+def test_without_what_the_objective_needs_it_is_refused(
+        objective, changed, reason):
+    """A hostile client comes first, an honest one is taken after it."""
+    server = Server(state(0.), FedAvg(), objective(), 2, trained=['w'])
+    for round_ in range(2):
+        is_hostile = round_ == 1  # PGFed needs a round before
+        for client in 'ab':
+            request = server.request(client, round_)
+            start = TrainingStart(request.state, {}, request.download)
+            for _ in range(2):
+                server.objective.observe(state(1.), state(.5), start)
+            _, upload = server.objective.finish_client(
+                state(1.), start, dict(w=.5))
+            is_broken = is_hostile and client == 'a'
+            refusal = server.receive(
+                answer(server, client, 1., metrics=dict(loss=1.),
+                       upload=changed(upload) if is_broken else upload))
+            assert bool(refusal) == is_broken
+            if is_broken:
+                assert re.search(reason, refusal)
+        server.close_round()
+    assert server.state['w'][0] == 1
+
+
+@pytest.mark.parametrize('aggregator, changes, reason', [
+    (LossAware(4), {}, 'no loss > 0'),
+    (LossAware(4), dict(metrics=dict(loss=-1.)), 'no loss > 0'),
+    (DiscrepancyAware(), {}, 'its distribution by resolution'),
+    (NormClipping(1., LossAware(4)), {}, 'no loss > 0'),
+])
+def test_without_what_the_aggregator_needs_it_is_refused(
+        aggregator, changes, reason):
+    server = Server(state(0.), aggregator, num_clients=2)
+    server.request('a', 0)
+    server.request('b', 0)
+    assert reason in server.receive(answer(server, 'a', 9., **changes))
+    honest = dict(metrics=dict(loss=1.), distributions=dict(resolution=[1.]))
+    assert server.receive(answer(server, 'b', .5, **honest)) is None
+    assert set(server.close_round().refused) == {'a'}
+    assert server.state['w'][0] == .5
 
 
 def test_who_was_not_asked_or_has_answered_is_refused():

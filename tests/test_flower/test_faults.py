@@ -107,6 +107,25 @@ def test_a_broken_update_is_refused_and_the_round_goes_on(
     assert runner.train_loop.taken == dict(high=0)
 
 
+def test_without_the_objectives_entries_it_is_refused(tmp_path):
+    """The server knows which they are, though the first client lacks them."""
+
+    def omit(request, update, number):
+        upload = unpack_state(update['upload'])
+        del upload[next(iter(upload))]
+        update['upload'] = pack_state(upload)
+        return update
+
+    cfg = config(tmp_path, rounds=1, clients=('low', 'high'),
+                 local_objective=dict(type='SCAFFOLD'))
+    grid = grid_of(cfg, tmp_path)
+    grid.clients[min(grid.clients)] = (Broken(omit),
+                                       grid.clients[min(grid.clients)][1])
+    report = deploy(cfg, tmp_path, grid).train_loop.report
+    assert 'of its control variate' in report.refused['low']
+    assert [update.client for update in report.updates] == ['high']
+
+
 def test_a_client_that_crashes_is_absent_and_comes_back(tmp_path):
     def crash(request, update, number):
         if number == 1:

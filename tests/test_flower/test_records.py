@@ -9,9 +9,10 @@ import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord
 
 from mmpose_raf.federation import ClientUpdate, TrainRequest
-from mmpose_raf.flower.records import (Terms, pack_refusal, pack_request,
-                                       pack_update, unpack_request,
-                                       unpack_terms, unpack_update)
+from mmpose_raf.flower.records import (Expected, Terms, pack_refusal,
+                                       pack_request, pack_update,
+                                       unpack_request, unpack_terms,
+                                       unpack_update)
 from mmpose_raf.flower.tensors import (LAYOUT, MessageError, pack_state,
                                        unpack_state)
 from tests.toy import assert_states_equal
@@ -25,6 +26,7 @@ STATE = {
     'column': torch.arange(6.).reshape(2, 3).t(),  # not contiguous
 }
 TERMS = Terms('0' * 32, '{}')
+EXPECTED = Expected(['w'], dict(resolution=2))
 REQUEST = TrainRequest('a', 3, 4, 5, STATE, dict(c=torch.ones(2)))
 
 
@@ -60,7 +62,7 @@ def test_requests_arrive():
 
 
 def test_updates_arrive():
-    got = unpack_update(pack_update(update()), REQUEST)
+    got = unpack_update(pack_update(update()), REQUEST, EXPECTED)
     assert_states_equal(vars(got), vars(update()))
 
 
@@ -71,6 +73,10 @@ def broken(record, key, value):
     else:
         content[record][key] = value
     return content
+
+
+def with_metrics(count):
+    return pack_update(update(metrics={str(i): 0. for i in range(count)}))
 
 
 def record(head, data, stype=LAYOUT, name='tensors'):
@@ -120,25 +126,27 @@ def test_the_good_record_is_good():
     (broken('update', 'num_samples', True), 'num_samples'),
     (broken('update', 'client', 'b'), "answers as 'b'"),
     (broken('update', 'version', 'x'), 'version'),
-    (broken('update', 'parameters', ['v']), 'not among'),
-    (broken('update', 'parameters', 'w'), 'not among'),
     (broken('metrics', 'loss', float('nan')), 'its loss is nan'),
     (broken('metrics', 'loss', [1., 2.]), 'its loss'),
+    (broken('metrics', 'a\nb', 1.), 'not to be printed'),
+    (broken('metrics', 'a' * 101, 1.), 'too long'),
+    (with_metrics(1001), 'tells 1001 metrics'),
     (broken('distributions', 'resolution', [.5, .6]), 'add up'),
-    (broken('distributions', 'resolution', [float('nan')]), 'add up'),
-    (pack_update(update(upload=dict(w=torch.ones(3)))), 'upload has shape'),
+    (broken('distributions', 'resolution', [float('nan')] * 2), 'add up'),
+    (broken('distributions', 'resolution', [1.]), 'has not 2 shares'),
+    (broken('distributions', 'keypoint', [1.]), 'tells its distributions'),
     (pack_refusal('no\nroom'), '^no room$'),
 ])
 def test_broken_updates_are_refused(content, reason):
     with pytest.raises(MessageError, match=reason):
-        unpack_update(content, REQUEST)
+        unpack_update(content, REQUEST, EXPECTED)
 
 
 def test_a_record_of_another_kind_is_refused():
     content = pack_update(update())
     content['state'] = MetricRecord(dict(w=1.))
     with pytest.raises(MessageError, match='no state'):
-        unpack_update(content, REQUEST)
+        unpack_update(content, REQUEST, EXPECTED)
 
 
 @pytest.mark.parametrize('run', ['../../etc/passwd', '', 'A' * 32, '0' * 33])

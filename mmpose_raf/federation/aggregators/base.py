@@ -39,6 +39,17 @@ class Aggregator(metaclass=ABCMeta):
     distribution: Optional[str] = None
     proxy_loss: Optional[Callable[[Dict[str, Tensor]], Tensor]] = None
 
+    def find_fault(self, update: ClientUpdate) -> Optional[str]:
+        """Why :meth:`aggregate` cannot use an update; None if it can.
+
+        The server asks before it takes the update, whose sender may be broken
+        or hostile.
+
+        Args:
+            update (ClientUpdate): The update. Its weights fit.
+        """
+        return None
+
     @abstractmethod
     def aggregate(self, global_state: Dict[str, Tensor],
                   updates: Sequence[ClientUpdate]) -> Dict[str, Tensor]:

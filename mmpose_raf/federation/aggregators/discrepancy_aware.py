@@ -1,6 +1,6 @@
 """Aggregation by how far the clients' data is from a target."""
 
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -50,6 +50,12 @@ class DiscrepancyAware(WeightedAverage):
         self.distribution = distribution
         self.a, self.b = a, b
         self.target = target
+
+    def find_fault(self, update: ClientUpdate) -> Optional[str]:
+        """Whether it tells its distribution, see :class:`Aggregator`."""
+        if self.distribution in update.distributions:
+            return None
+        return f'it does not tell its distribution by {self.distribution}'
 
     def weigh(self, global_state: Dict[str, Tensor],
               updates: Sequence[ClientUpdate]) -> List[float]:

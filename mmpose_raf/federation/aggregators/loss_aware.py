@@ -1,7 +1,7 @@
 """Aggregation by the clients' training losses."""
 
 import math
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from torch import Tensor
 
@@ -36,6 +36,12 @@ class LossAware(WeightedAverage):
         result = super().aggregate(global_state, updates)
         self.round += 1
         return result
+
+    def find_fault(self, update: ClientUpdate) -> Optional[str]:
+        """Whether it tells a loss > 0, see :class:`Aggregator`."""
+        loss = update.metrics.get('loss')
+        # NaN gets no weight.
+        return 'it tells no loss > 0' if loss is None or loss <= 0 else None
 
     def weigh(self, global_state: Dict[str, Tensor],
               updates: Sequence[ClientUpdate]) -> List[float]:

@@ -74,6 +74,10 @@ class NormClipping(Aggregator):
     def proxy_loss(self, loss: Callable[[State], Tensor]):
         self.then.proxy_loss = loss
 
+    def find_fault(self, update: ClientUpdate) -> Optional[str]:
+        """That of ``then``."""
+        return self.then.find_fault(update) if self.then else None
+
     def aggregate(self, global_state: Dict[str, Tensor],
                   updates: Sequence[ClientUpdate]) -> Dict[str, Tensor]:
         """Clip the updates and merge them, see :class:`Aggregator`."""

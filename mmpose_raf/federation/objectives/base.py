@@ -6,7 +6,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from torch import Tensor
 
-from ..messages import ClientUpdate
+from ..messages import ClientUpdate, TrainRequest
 from ..state_math import State
 
 
@@ -155,6 +155,20 @@ class LocalObjective(metaclass=ABCMeta):
             client (str): Its name.
         """
         return {}
+
+    def find_fault(self, update: ClientUpdate, request: TrainRequest,
+                   trained: Sequence[str]) -> Optional[str]:
+        """Why :meth:`finish_round` cannot use an update; None if it can.
+
+        The server asks before it takes the update, whose sender may be broken
+        or hostile.
+
+        Args:
+            update (ClientUpdate): The update. Its weights fit.
+            request (TrainRequest): What the client was asked for.
+            trained (list[str]): Parameters that the clients train.
+        """
+        return None
 
     def finish_round(self, previous: State, aggregated: State,
                      updates: Sequence[ClientUpdate],

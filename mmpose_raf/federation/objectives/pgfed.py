@@ -1,12 +1,12 @@
 """PGFed."""
 
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import torch
 
 from ..arguments import check_decay, check_positive
 from ..errors import FederationError
-from ..messages import ClientUpdate
+from ..messages import ClientUpdate, TrainRequest, find_misfit
 from ..state_math import State, average_states, dot_states, map_states
 from .base import LocalObjective, TrainingStart
 
@@ -125,6 +125,21 @@ class PGFed(LocalObjective):
             upload[COEFFICIENTS] = notes[COEFFICIENTS]
         memory = self._risks(start) if self.momentum else {}
         return map_states(torch.clone, memory) if memory else {}, upload
+
+    def find_fault(self, update: ClientUpdate, request: TrainRequest,
+                   trained: Sequence[str]) -> Optional[str]:
+        """Whether loss, g_i, <g_i, w_i> and a_ij are there."""
+        like = {
+            **_labelled({name: request.state[name] for name in trained},
+                        TOTAL),
+            PRODUCT: torch.empty(())
+        }
+        if COEFFICIENTS in request.download:
+            like[COEFFICIENTS] = request.download[COEFFICIENTS]
+        if 'loss' not in update.metrics:
+            return 'it tells no loss'
+        misfit = find_misfit(update.upload, like)
+        return misfit and f'of its gradient {misfit}'
 
     def finish_round(self, previous: State, aggregated: State,
                      updates: Sequence[ClientUpdate],

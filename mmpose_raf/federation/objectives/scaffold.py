@@ -1,11 +1,12 @@
 """SCAFFOLD."""
 
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import torch
 
-from ..messages import ClientUpdate
-from ..state_math import State, add_states, displacements, map_states
+from ..messages import ClientUpdate, TrainRequest, find_misfit
+from ..state_math import (State, add_states, displacements, map_states,
+                          on_meta)
 from .base import LocalObjective, TrainingStart
 
 
@@ -41,6 +42,14 @@ class SCAFFOLD(LocalObjective):
         mean = {key: step / (lr_sums[key] or 1) for key, step in way.items()}
         memory = add_states(add_states(own, server, -1), mean)
         return memory, add_states(memory, own, -1)
+
+    def find_fault(self, update: ClientUpdate, request: TrainRequest,
+                   trained: Sequence[str]) -> Optional[str]:
+        """Whether c_i' - c_i is there, see :class:`LocalObjective`."""
+        start = on_meta({name: request.state[name] for name in trained})
+        like, = displacements([start], start, trained)
+        misfit = find_misfit(update.upload, like)
+        return misfit and f'of its control variate {misfit}'
 
     def finish_round(self, previous: State, aggregated: State,
                      updates: Sequence[ClientUpdate],
