@@ -52,6 +52,8 @@ TRAINED = [
     ('flip', 'vit'),  # heatmaps are looked at before the step
     ('fedyogi', 'cnn'),  # a server optimizer
     ('dropping_out', 'vit'),  # clients are absent
+    ('heterofl', 'cnn'),  # a client holds a part of the model
+    ('fedrolex', 'vit'),  # another one in each round
 ]
 IS_FAST = [('fedbn', 'cnn'), ('fedasmu', 'vit')]
 

@@ -1,7 +1,8 @@
 """Write the model of one client as a checkpoint for MMPose's tools.
 
 For federations whose clients keep layers of their own
-(``FederatedHook(local_params=...)``, e.g. FedBN):
+(``federation.local_params``, e.g. FedBN), or hold a part of the model
+(``width``, e.g. HeteroFL), whose config is written beside it:
 
     mmpose-raf export-client work_dirs/fedbn/epoch_24.pth low -o low.pth
 """
@@ -26,5 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser):
 
 def main(arguments: argparse.Namespace):
     """Export."""
-    export_client(arguments.checkpoint, arguments.client, arguments.out)
-    print(f'Model of client {arguments.client}: {arguments.out}')
+    written = export_client(arguments.checkpoint, arguments.client,
+                            arguments.out)
+    print(f'Model of client {arguments.client}: '
+          f'{", ".join(map(str, written))}')

@@ -12,7 +12,7 @@ from mmpose_raf.models.ladder import check_ladder
 from mmpose_raf.sizes import Size, is_size, size_name
 
 KEYS = ('name', 'input_size', 'capture_size', 'dataset',
-        'samples_per_second', 'attack')
+        'samples_per_second', 'attack', 'width')
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Client:
         attacks (tuple[dict]): Configs of what a hostile client does, see
             :mod:`mmpose_raf.attacks`, in their order. Defaults to (): it is
             honest.
+        width (float): Share of the channels of each layer that its model
+            has, in (0, 1]. Defaults to 1: the whole model.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Client:
     dataset: Optional[dict] = None
     samples_per_second: Optional[float] = None
     attacks: Tuple[dict, ...] = ()
+    width: float = 1.
 
     @property
     def input_sizes(self) -> Tuple[Size, ...]:
@@ -73,7 +76,8 @@ def parse_clients(configs: Sequence[dict], field: str) -> List[Client]:
     Args:
         configs (list[dict]): One dict for each client with ``name``,
             ``input_size`` (or a list of several), optionally
-            ``capture_size``, ``attack`` (or a list of them), and, for all or none of them, ``dataset`` and
+            ``capture_size``, ``attack`` (or a list of them) and ``width``,
+            and, for all or none of them, ``dataset`` and
             ``samples_per_second``.
         field (str): Where they stand in the config, for messages.
 
@@ -142,6 +146,10 @@ def _parse_client(config: dict, field: str) -> Client:
                               and 0 < speed < math.inf):
         raise ConfigError(f'{field}.samples_per_second', f'got {speed!r}',
                           'give a number > 0')
+    width = config.get('width', 1.)
+    if not (isinstance(width, Real) and width is not True and 0 < width <= 1):
+        raise ConfigError(f'{field}.width', f'got {width!r}',
+                          'give a share of the channels in (0, 1]')
     attacks = config.get('attack', ())
     if isinstance(attacks, dict):
         attacks = (attacks, )
@@ -149,4 +157,4 @@ def _parse_client(config: dict, field: str) -> Client:
         raise ConfigError(f'{field}.attack', f'got {attacks!r}',
                           "use dict(type='SignFlip') or the like, or a list")
     return Client(name, highest, tuple(lower), captured and tuple(captured),
-                  config.get('dataset'), speed, tuple(attacks))
+                  config.get('dataset'), speed, tuple(attacks), float(width))

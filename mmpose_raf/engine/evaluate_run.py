@@ -38,7 +38,7 @@ def evaluate_run(work_dir: Path,
             known.
     """
     checkpoint = _last_checkpoint(work_dir)
-    cfg = read_config(_find_config(work_dir), str(work_dir))
+    cfg = read_config(find_config(work_dir), str(work_dir))
     if input_sizes:
         cfg.test_cfg = multi_resolution_test(cfg.get('test_cfg'), input_sizes)
     elif (cfg.get('test_cfg') or {}).get('type') != LOOP:
@@ -93,7 +93,12 @@ def _last_checkpoint(work_dir: Path) -> Path:
     return own if own.is_file() else path
 
 
-def _find_config(work_dir: Path) -> Path:
+def find_config(work_dir: Path) -> Path:
+    """The one config in a work dir, which MMEngine has put there.
+
+    Raises:
+        ConfigError: If there is none, or several.
+    """
     configs = sorted(work_dir.glob('*.py'))
     if len(configs) != 1:
         raise ConfigError(

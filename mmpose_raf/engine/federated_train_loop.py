@@ -1,17 +1,21 @@
 """Rounds whose clients train in this process, or in those of its group."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import islice
-from typing import Any, Iterator, Optional, Sequence
+from typing import Any, Dict, Iterator, Optional, Sequence
 
 from mmengine.dist import get_world_size, is_distributed, is_main_process
+from torch import nn
 from tqdm import tqdm
 
 from mmpose_raf.datasets.partitioners import describe_partition
 from mmpose_raf.datasets.schedule import Visit
-from mmpose_raf.federation import (ClientState, ClientUpdate, Payload,
-                                   RoundReport, Server, TrainRequest)
+from mmpose_raf.federation import (Aggregator, ClientState, ClientUpdate,
+                                   Payload, RoundReport, Server,
+                                   TrainRequest)
 from mmpose_raf.federation.state_math import clone_state, copy_state
+from .client_models import ClientTrainers
 from .ema_models import EMAModels
 from .federation_data import (build_federated_dataloader, build_schedule,
                               client_data, estimate_costs, fingerprint_of,
@@ -21,6 +25,7 @@ from .host_transfer import to_device
 from .hostile_clients import HostileClients
 from .iteration_log import IterationLog
 from .local_trainer import LocalTrainer
+from .narrow_clients import build_narrow_models, connect_submodels
 from .parallel_clients import (ParallelClients, assign_clients,
                                check_parallel_runner, stop_waiting)
 from .proxy_loss import ProxyLoss
@@ -42,8 +47,9 @@ class FederatedTrainLoop(RoundLoop):
         settings (FederationSettings): The federation.
 
     Attributes:
-        trainer (LocalTrainer): Trains the clients; there once training has
-            begun.
+        trainer (LocalTrainer): Trains clients on the runner's model; there
+            once training has begun.
+        trainers (ClientTrainers): Trains each on what it holds; likewise.
         states (list[ClientState]): What each client keeps; likewise.
 
     Raises:
@@ -89,11 +95,15 @@ class FederatedTrainLoop(RoundLoop):
             stop_waiting(runner, self.model)
         objective = settings.build_local_objective()
         aggregator = settings.build_aggregator()
-        self.trainer = LocalTrainer(
-            runner, self.model, settings, objective,
-            client_data(settings, self._shares, self.sampler),
-            TrainStep(self),
+        make_trainer = partial(
+            LocalTrainer,
+            runner,
+            settings=settings,
+            objective=objective,
+            data=client_data(settings, self._shares, self.sampler),
+            step=TrainStep(self),
             is_shared=not self.is_parallel)
+        self.trainer = make_trainer(self.model)
         self._hostile = HostileClients(settings, self.trainer.seed_of)
         self.personal = self.trainer.personal
         self.server = Server(
@@ -103,7 +113,10 @@ class FederatedTrainLoop(RoundLoop):
             len(self.names), settings.keep_updates,
             Payload(settings.payload, self.personal.parameters()),
             self.personal.trained())
-        self.states = [self.trainer.first_state(name) for name in self.names]
+        self.trainers = ClientTrainers(runner, self.trainer,
+                                       self._narrow_models(aggregator),
+                                       make_trainer)
+        self.states = [self.trainers.first_state(name) for name in self.names]
         self._ema = EMAModels(runner)
         self._ranks = None
         if self.is_parallel:
@@ -128,6 +141,17 @@ class FederatedTrainLoop(RoundLoop):
             self._watch.has_trained = True
         self._log.plan(
             self.sampler.num_batches_in(range(self.epoch, self.max_epochs)))
+
+    def _narrow_models(self, aggregator: Aggregator) -> Dict[str, nn.Module]:
+        """The models of clients that hold less than all, by name."""
+        models = build_narrow_models(self.runner.cfg.model, self.settings)
+        connect_submodels(aggregator, self.model, models, self.settings)
+        for name, model in models.items():
+            # Personal layers begin as the global model's.
+            copy_state(
+                aggregator.part_of(self.model.state_dict(), name, 0),
+                model.to(self.trainer.device).state_dict())
+        return models
 
     def run_round(self) -> RoundReport:
         """Let the clients train, and renew the global weights."""
@@ -167,7 +191,7 @@ class FederatedTrainLoop(RoundLoop):
         name = self.names[visit.client]
         self._log.begin(visit.client)
         self._ema.start()
-        update, state = self.trainer.train(
+        update, state = self.trainers.train(
             self._read_request(name), self.states[visit.client], batches)
         if self.schedule.has_clock:
             update.metrics['arrival'] = visit.arrival
@@ -216,7 +240,8 @@ class FederatedTrainLoop(RoundLoop):
         yield from islice(batches, count - 1)
         # Not earlier: till its turn its moments take the GPU's memory.
         if following is not None and following.client != visit.client:
-            self.trainer.prefetch(self.states[following.client])
+            self.trainers.prefetch(self.names[following.client],
+                                   self.states[following.client])
         yield from islice(batches, 1)
 
     def _leave_global_model(self):

@@ -16,6 +16,7 @@ from mmpose_raf.federation import Aggregator, LocalObjective
 from mmpose_raf.registry import (LOCAL_DEFENCES, LOCAL_OBJECTIVES,
                                  PARTITIONERS)
 from .attack_checks import check_update_attacks
+from .narrow_checks import check_narrow_clients
 from .nested_aggregators import build_aggregator, name_of
 from .settings_checks import (KEY, check_names, check_values, parse_patterns,
                               parse_defence, parse_seed)
@@ -66,7 +67,8 @@ class FederationSettings:
             Asynchronous aggregators need each client's
             ``samples_per_second``. ``attack=dict(type='SignFlip')``, or a
             list of attacks, makes a client hostile, see
-            :mod:`mmpose_raf.attacks`.
+            :mod:`mmpose_raf.attacks`. ``width=0.5`` lets it train a part of
+            the model, see :class:`HeteroFL`.
         partitioner (dict): Config of what shares out the training dataset.
             Defaults to ``dict(type='RandomPartitioner')``.
         aggregator (dict): Config of the server's rule. Defaults to
@@ -242,7 +244,8 @@ class FederationSettings:
                 *(['captured at', list(client.capture_size)]
                   if client.capture_size else []),
                 *(['attack', repr(list(client.attacks))]
-                  if client.attacks else [])
+                  if client.attacks else []),
+                *(['width', client.width] if client.width != 1 else [])
             ] for client in self.clients],
             partitioner=repr(sorted(self.partitioner.items())),
             aggregator=name_of(self.build_aggregator()),
@@ -275,6 +278,8 @@ def _check_together(settings: FederationSettings):
     check_update_attacks(
         settings.clients, not aggregator.is_asynchronous
         and settings.execution.parallel != 'clients')
+    check_narrow_clients(settings.clients, aggregator, objective,
+                         bool(settings.local_params))
     if not aggregator.is_asynchronous:
         present = settings.participation.num_participants
         if present < aggregator.min_clients:

@@ -1,7 +1,7 @@
 """Layers that stay with their client."""
 
 from fnmatch import fnmatchcase
-from typing import Dict, List, Sequence, Union
+from typing import Dict, List, Sequence, Set, Union
 
 import torch
 from mmengine.logging import MessageHub
@@ -115,6 +115,8 @@ def find_personal(model: nn.Module,
 def publish_personal(message_hub: MessageHub, federation: dict):
     """Leave the clients' layers of a checkpoint to who evaluates them.
 
+    Those of narrower clients fit no wide model: they are left out.
+
     Args:
         message_hub (MessageHub): The runner's.
         federation (dict): What the checkpoint holds as ``federation``.
@@ -123,9 +125,22 @@ def publish_personal(message_hub: MessageHub, federation: dict):
         PERSONAL, {
             name: state['personal']
             for name, state in federation['clients'].items()
-            if state['personal']
+            if state['personal'] and name not in narrow_names(federation)
         },
         resumed=False)
+
+
+def narrow_names(federation: dict) -> Set[str]:
+    """Names of the clients that hold parts of the model.
+
+    Args:
+        federation (dict): See :func:`publish_personal`.
+    """
+    return {
+        row[0]
+        for row in federation.get('identity', {}).get('clients', ())
+        if 'width' in row
+    }
 
 
 def published_personal(message_hub: MessageHub) -> Dict[str, State]:

@@ -18,6 +18,7 @@ from mmpose_raf.evaluation.view import list_views
 from .feature_contrast import FeatureContrast
 from .federation_data import count_distributions, fingerprint_of, share_out
 from .federation_settings import FederationSettings
+from .narrow_clients import build_narrow_models, connect_submodels
 from .personal_layers import find_personal
 from .preflight_data import as_list
 from .runner_checks import check_input_sizes
@@ -58,6 +59,8 @@ def check_parts(cfg: Config, settings: FederationSettings) -> str:
         FederatedDataset(settings.clients, shares.datasets, shares.indices,
                          getattr(model.head, 'sigma_mode', 'pixel'))
         find_personal(model, settings.local_params)
+        connect_submodels(settings.build_aggregator(), model,
+                          build_narrow_models(cfg.model, settings), settings)
         count_distributions(settings.build_aggregator().distribution,
                             settings.clients, shares)
         for defence in settings.build_local_defence():

@@ -12,6 +12,7 @@ from mmpose_raf.datasets.schedule import Schedule
 from mmpose_raf.federation import RoundReport, Server
 from .client_charts import ClientCharts
 from .federation_settings import FederationSettings
+from .narrow_checks import check_narrow_runner
 from .plugin_errors import plugin_errors
 from .round_log import log_round
 from .runner_checks import check_input_sizes, check_runner
@@ -121,4 +122,6 @@ def check_federation(runner, settings: FederationSettings):
             take a client's size.
     """
     check_runner(runner)
+    if any(client.width != 1 for client in settings.clients):
+        check_narrow_runner(runner)
     check_input_sizes(unwrapped_model(runner), settings)

@@ -2,9 +2,10 @@
 
 from .aggregators import (Aggregator, ContributionFair, CoordinateMedian,
                           DiscrepancyAware, FedAdagrad, FedAdam, FedAvg,
-                          FedAvgM, FedYogi, Krum, LayerwiseDivergenceAware,
-                          LearnableWeights, LossAware, MultiKrum,
-                          NormClipping, StalenessAware, TrimmedMean)
+                          FedAvgM, FedRolex, FedYogi, HeteroFL, Krum,
+                          LayerwiseDivergenceAware, LearnableWeights,
+                          LossAware, MultiKrum, NormClipping, StalenessAware,
+                          SubmodelAverage, TrimmedMean)
 from .client_state import ClientState
 from .errors import FederationError
 from .folded_updates import FoldedUpdates
@@ -14,14 +15,16 @@ from .objectives import (MOON, SCAFFOLD, FeatureAlignment, FedDyn, FedProx,
 from .payload import Payload
 from .round_report import RoundReport, Traffic
 from .server import Server
+from .submodels import Layout, Submodel, held_channels
 
 __all__ = [
     'Aggregator', 'ClientState', 'ClientUpdate', 'ContributionFair',
     'CoordinateMedian', 'DiscrepancyAware', 'FedAdagrad', 'FedAdam', 'FedAvg',
     'FedAvgM', 'FedDyn', 'FedProx', 'FedYogi', 'FeatureAlignment',
-    'FederationError', 'FoldedUpdates', 'Krum',
-    'LayerwiseDivergenceAware', 'LearnableWeights', 'LocalObjective',
-    'LossAware', 'MOON', 'MultiKrum', 'NormClipping', 'PGFed', 'Payload', 'RoundReport',
-    'SCAFFOLD', 'Server', 'StalenessAware', 'Traffic', 'TrainRequest',
-    'TrainingStart', 'TrimmedMean', 'find_fault', 'is_finite'
+    'FedRolex', 'FederationError', 'FoldedUpdates', 'HeteroFL', 'Krum',
+    'LayerwiseDivergenceAware', 'Layout', 'LearnableWeights', 'LocalObjective',
+    'LossAware', 'MOON', 'MultiKrum', 'NormClipping', 'PGFed', 'Payload',
+    'RoundReport', 'SCAFFOLD', 'Server', 'StalenessAware', 'Submodel',
+    'SubmodelAverage', 'Traffic', 'TrainRequest', 'TrainingStart',
+    'TrimmedMean', 'find_fault', 'held_channels', 'is_finite'
 ]

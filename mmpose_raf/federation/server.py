@@ -95,7 +95,8 @@ class Server:
         number = self.num_requests.get(client, 0)
         self.num_requests[client] = number + 1
         self.in_flight[client] = TrainRequest(
-            client, number, round_, self.version, self.state,
+            client, number, round_, self.version,
+            self.aggregator.part_of(self.state, client, self.version),
             self.objective.download(client) if self.objective else {})
         request = self.sent(client)
         traffic = self.report.traffic
@@ -145,6 +146,8 @@ class Server:
             self._measure(update, request.state)
             self.folded.add(update, self.aggregator.weight_of(update))
         else:
+            if self.aggregator.takes_submodels:
+                self._measure(update, request.state)
             self.report.updates.append(update)
             return None
         self.report.updates.append(without_weights(update))
@@ -189,6 +192,8 @@ class Server:
             arrived = report.updates
             if self.is_folding:
                 arrived = self.folded.take()
+            elif self.aggregator.takes_submodels:
+                pass  # measured; parts of a model have no common direction
             elif self.keep_updates and len(arrived) > 1:
                 self._compare(arrived)
             else:

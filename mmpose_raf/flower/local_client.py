@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmpose_raf.config_file import read_config
 from mmpose_raf.engine.client_train_loop import ClientHook
 from mmpose_raf.engine.federation_settings import FederationSettings
+from mmpose_raf.engine.narrow_clients import model_config_of
 from mmpose_raf.engine.personal_layers import PersonalLayers
 from mmpose_raf.engine.preflight import read_settings
 from mmpose_raf.engine.round_loop import unwrapped_model
@@ -191,6 +192,8 @@ class LocalClient:
         cfg.work_dir = self.folder or str(
             Path('work_dirs', 'clients', self.client))
         cfg.resume, cfg.launcher = False, 'none'
+        # The server may send it a part of the model, of this shape.
+        cfg.model = model_config_of(cfg.model.to_dict(), settings, self.client)
         seed_alike(cfg, settings)
         # Two runners of one process must not share their logs.
         cfg.experiment_name = f'{self.client}_{uuid.uuid4().hex}'

@@ -13,6 +13,8 @@ from mmpose_raf.datasets.schedule import SynchronousSchedule
 from mmpose_raf.engine.federated_hook import FederatedHook
 from mmpose_raf.engine.federation_settings import FederationSettings
 from mmpose_raf.engine.host_transfer import to_device
+from mmpose_raf.engine.narrow_clients import (build_narrow_models,
+                                              connect_submodels)
 from mmpose_raf.engine.personal_layers import PersonalLayers
 from mmpose_raf.engine.resumed_federation import describe_run
 from mmpose_raf.engine.round_log import log_refusal
@@ -83,10 +85,14 @@ class ServerTrainLoop(RoundLoop):
         settings = self.settings
         self.personal = PersonalLayers(self.model, settings.local_params,
                                        'cpu')
+        aggregator = settings.build_aggregator()
+        connect_submodels(
+            aggregator, self.model,
+            build_narrow_models(self.runner.cfg.model, settings), settings)
         self.server = Server(
             clone_state(self.personal.shared(self.model.state_dict()), 'cpu'),
-            settings.build_aggregator(), settings.build_local_objective(),
-            len(self.names), settings.keep_updates,
+            aggregator, settings.build_local_objective(), len(self.names),
+            settings.keep_updates,
             Payload(settings.payload, self.personal.parameters()),
             self.personal.trained())
         if self.resumed is not None:
@@ -211,8 +217,11 @@ class ClientsValLoop(BaseLoop):
         runner.call_hook('before_val_epoch')
         answers = loop.nodes.ask(
             MessageType.EVALUATE, {
-                name: pack_weights(loop.terms, loop.server.state,
-                                   loop.taken.get(name, -1))
+                name: pack_weights(
+                    loop.terms,
+                    loop.server.aggregator.part_of(loop.server.state, name,
+                                                   loop.server.version),
+                    loop.taken.get(name, -1))
                 for name in loop.nodes.find(loop.terms)
             }, loop.patience.answer)
         results = {}

@@ -100,6 +100,11 @@ def _check(cfg: Config, settings: FederationSettings):
             f'{KEY}.aggregator', f'{name} needs training samples, of which '
             'the server has none', 'use another one over the network')
     for index, client in enumerate(settings.clients):
+        if client.width != 1 and settings.local_params:
+            raise ConfigError(
+                f'{KEY}.local_params', 'a narrower client does not know '
+                'their first values, which are not sent',
+                'leave it out over the network')
         if client.attacks:
             raise ConfigError(f'{KEY}.clients[{index}].attack',
                               'attacks are simulated',

@@ -49,6 +49,8 @@ SERVERS = dict(
                target='mean'),
 )
 STALENESS = dict(aggregator=dict(type='StalenessAware'))
+NARROW = [dict(client, width=.5) if client['name'] in '24' else client
+          for client in FIVE]
 #: By name the arguments of federation.
 ALGORITHMS = {
     **{name: dict(local_objective=config)
@@ -72,6 +74,11 @@ ALGORITHMS = {
                          local_objective=OBJECTIVES['scaffold']),
     'int8': dict(payload='int8', aggregator=SERVERS['fedavgm']),
     'stale_bfloat16': dict(STALENESS, payload='bfloat16'),
+    'heterofl': dict(clients=NARROW, aggregator=dict(type='HeteroFL')),
+    'fedrolex': dict(clients=NARROW, aggregator=dict(type='FedRolex'),
+                     local_objective=OBJECTIVES['fedprox']),
+    'narrow_fedbn': dict(clients=NARROW, aggregator=dict(type='HeteroFL'),
+                         local_params='norm'),
     'by_schedule': dict(participation=dict(presence={'1': [(2, 9)]}),
                         aggregator=SERVERS['fedadam']),
 }
@@ -114,15 +121,14 @@ def test_fedprox_is_the_loss_with_a_quadratic(tmp_path):
 def run_five(tmp_path, name, **options):
     return run(
         toy_config(tmp_path / name,
-                   clients=FIVE,
                    num_samples=15,
                    batch_size=2,
-                   **options))
+                   **dict(dict(clients=FIVE), **options)))
 
 
 @pytest.mark.parametrize('name', [
     pytest.param(name, marks=[] if name in ('scaffold', 'moon', 'staleness',
-                                            'int8')
+                                            'int8', 'fedrolex')
                  else pytest.mark.slow) for name in ALGORITHMS
 ])
 def test_resume_is_exact(tmp_path, name):
@@ -134,10 +140,9 @@ def test_resume_is_exact(tmp_path, name):
                  hooks=[dict(type='Interrupt', round_=3)],
                  **options)
     cfg = toy_config(tmp_path / 'broken',
-                     clients=FIVE,
                      num_samples=15,
                      batch_size=2,
-                     **options)
+                     **dict(dict(clients=FIVE), **options))
     resumed = run(cfg, resume=True)
     assert_states_equal(dict(weights_of(whole)), dict(weights_of(resumed)))
     states = [

@@ -19,6 +19,8 @@ from tests.toy import (METAINFO, SIZES, run, toy_clients, toy_config,
                        toy_dataset, toy_pipeline)
 
 CLIENTS = toy_clients('high', 'low')
+NARROW = dict(clients=[dict(CLIENTS[0], width=.5)],
+              aggregator=dict(type='HeteroFL'))
 
 
 @pytest.mark.parametrize('arguments, field', [
@@ -72,6 +74,20 @@ CLIENTS = toy_clients('high', 'low')
           local_objective=dict(type='SCAFFOLD')), 'local_objective'),
     (dict(clients=[dict(CLIENTS[0], samples_per_second=1), CLIENTS[1]]),
      'clients'),
+    (dict(clients=[dict(CLIENTS[0], width=0)]), 'clients[0].width'),
+    (dict(clients=[dict(CLIENTS[0], width=1.5)]), 'clients[0].width'),
+    (dict(clients=[dict(CLIENTS[0], width=True)]), 'clients[0].width'),
+    (dict(clients=[CLIENTS[0], dict(CLIENTS[1], width=.5)]),
+     'clients[1].width'),
+    (dict(NARROW, aggregator=dict(type='NormClipping', max_norm=1.,
+                                  then=dict(type='HeteroFL'))),
+     'clients[0].width'),
+    (dict(NARROW, local_objective=dict(type='SCAFFOLD')), 'local_objective'),
+    (dict(NARROW, aggregator=dict(type='FedRolex'), local_params='norm'),
+     'local_params'),
+    (dict(clients=[*NARROW['clients'], dict(CLIENTS[1], attack=dict(
+        type='ALittleIsEnough'))], aggregator=dict(type='HeteroFL')),
+     'clients[1].attack'),
     (dict(clients=[dict(CLIENTS[0], samples_per_second=0)]),
      'clients[0].samples_per_second'),
 ])

@@ -4,8 +4,8 @@ import pytest
 
 from mmpose_raf.flower.client_file import ClientFile
 from tests.test_flower.deployed import deploy
-from tests.toy import (assert_states_equal, client_states, run, toy_config,
-                       weights_of)
+from tests.toy import (SIZES, assert_states_equal, client_states, run,
+                       toy_config, weights_of)
 
 SCHEDULES = [
     dict(type='LinearLR', start_factor=.01, end=3, by_epoch=False),
@@ -17,7 +17,11 @@ FAST = dict(
     scaffold=dict(local_objective=dict(type='SCAFFOLD')),
     fedbn=dict(local_params='norm'),
     fedadam=dict(aggregator=dict(type='FedAdam')),
-    int8=dict(payload='int8', local_params='norm'))
+    int8=dict(payload='int8', local_params='norm'),
+    fedrolex=dict(clients=[dict(name='high', input_size=SIZES['high']),
+                           dict(name='low', input_size=SIZES['low'],
+                                width=.5)],
+                  aggregator=dict(type='FedRolex')))
 SLOW = dict(
     float16=dict(payload='float16', local_objective=dict(type='SCAFFOLD')),
     bfloat16=dict(payload='bfloat16', aggregator=dict(type='FedAvgM'),

@@ -12,10 +12,11 @@ from .loss_aware import LossAware
 from .norm_clipping import NormClipping
 from .robust import CoordinateMedian, Krum, MultiKrum, TrimmedMean
 from .staleness_aware import StalenessAware
+from .submodel_average import FedRolex, HeteroFL, SubmodelAverage
 
 __all__ = [
     'Aggregator', 'ContributionFair', 'CoordinateMedian', 'DiscrepancyAware',
     'FedAdagrad', 'FedAdam', 'FedAvg', 'FedAvgM', 'FedYogi', 'Krum',
     'LayerwiseDivergenceAware', 'LearnableWeights', 'LossAware', 'MultiKrum',
-    'NormClipping', 'StalenessAware', 'TrimmedMean'
+    'NormClipping', 'StalenessAware', 'SubmodelAverage', 'TrimmedMean'
 ]

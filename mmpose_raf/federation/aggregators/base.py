@@ -21,6 +21,9 @@ class Aggregator(metaclass=ABCMeta):
             weights, by ``weight_of``, can stand for all, see
             :class:`FedAvg`. A subclass that looks at single updates says
             False.
+        takes_submodels (bool): Whether clients may hold parts of the model:
+            what each is sent and sends back is then narrower, see
+            :meth:`part_of`.
         min_clients (int): Updates that it needs at least.
         weights (dict[str, float]): What each client counted for in the last
             round, where that is one number each; for the log.
@@ -34,6 +37,7 @@ class Aggregator(metaclass=ABCMeta):
     proxy_samples = 0
     is_asynchronous = False
     is_foldable = False
+    takes_submodels = False
     min_clients = 1
     weights: Dict[str, float] = {}
     distribution: Optional[str] = None
@@ -49,6 +53,20 @@ class Aggregator(metaclass=ABCMeta):
             update (ClientUpdate): The update. Its weights fit.
         """
         return None
+
+    def part_of(self, state: Dict[str, Tensor], client: str,
+                version: int) -> Dict[str, Tensor]:
+        """What a client is sent of the global weights.
+
+        Args:
+            state (dict[str, Tensor]): The global weights, or some entries.
+            client (str): Its name.
+            version (int): How often they had been renewed.
+
+        Returns:
+            dict[str, Tensor]: All of them, unless it ``takes_submodels``.
+        """
+        return state
 
     @abstractmethod
     def aggregate(self, global_state: Dict[str, Tensor],

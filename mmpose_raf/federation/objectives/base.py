@@ -49,6 +49,9 @@ class LocalObjective(metaclass=ABCMeta):
             weights of the single updates.
         is_asynchronous (bool): Whether it makes sense where updates arrive
             one by one.
+        takes_submodels (bool): Whether clients may hold parts of the model:
+            its client's side has the narrower ones, and its server's side
+            looks at no weights.
         is_observing (bool): Whether :meth:`observe` is to be called.
         feature_module (str, optional): Name of the submodule whose output,
             averaged over the image, :meth:`feature_loss` compares.
@@ -59,6 +62,7 @@ class LocalObjective(metaclass=ABCMeta):
 
     needs_updates = False
     is_asynchronous = True
+    takes_submodels = False
     is_observing = False
     feature_module: Optional[str] = None
     feature_layers: Sequence[str] = ()

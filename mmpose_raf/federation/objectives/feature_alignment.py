@@ -37,6 +37,8 @@ class FeatureAlignment(LocalObjective):
             ``'backbone'``, which is the one that sees the images.
     """
 
+    takes_submodels = True
+
     def __init__(self,
                  mu: float,
                  layers: Sequence[str] = ('layers.0', 'layers.1'),

@@ -15,6 +15,8 @@ class FedProx(LocalObjective):
         mu (float): Strength of the pull, >= 0.
     """
 
+    takes_submodels = True
+
     def __init__(self, mu: float):
         super().__init__()
         check_not_negative(mu, 'mu')

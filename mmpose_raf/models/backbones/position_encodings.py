@@ -6,7 +6,7 @@ puts in the place of ViTPose's position embedding of fixed size (APE).
 """
 
 import math
-from typing import Tuple
+from typing import Optional, Tuple
 
 import torch
 import torch.nn as nn
@@ -53,7 +53,45 @@ def sine_cosine_grid(channels: int, grid: Tuple[int, int],
     return torch.cat((y, x), -1).permute(2, 0, 1)[None].contiguous()
 
 
-class GlobalPositionEncoding(nn.Module):
+class PartOfWider(nn.Module):
+    """A position encoding whose features may be those of a wider model.
+
+    Channels of position features mean something, as those of weights do not:
+    a model that is cut out of a wider one needs the features of the channels
+    that it was cut out at.
+
+    Args:
+        channels (int): Width C of the tokens.
+        wider (int, optional): Width of the wider model. Its channels that
+            this one holds are the buffer ``held``, at first the leading ones
+            of both halves. Defaults to None: this model is nobody's part.
+    """
+
+    def __init__(self, channels: int, wider: Optional[int]):
+        super().__init__()
+        self.channels = channels
+        self.wider = wider
+        if wider is None:
+            self.held = None
+        else:
+            if wider < channels:
+                raise ValueError('position_width must be at least the width '
+                                 f'{channels}, but got {wider}')
+            leading = torch.arange(channels // 2)
+            self.register_buffer(
+                'held', torch.cat((leading, leading + wider // 2)))
+
+    @property
+    def num_features(self) -> int:
+        """int: Channels of the features before any are chosen."""
+        return self.channels if self.wider is None else self.wider
+
+    def choose(self, features: Tensor) -> Tensor:
+        """Of features (1, num_features, H, W) the C channels held."""
+        return features if self.held is None else features[:, self.held]
+
+
+class GlobalPositionEncoding(PartOfWider):
     """GPE: a sine-cosine grid through a 3x3 depth-wise convolution.
 
     It exists at any grid size and is added to the patch tokens once, before
@@ -61,15 +99,15 @@ class GlobalPositionEncoding(nn.Module):
 
     Args:
         channels (int): Width C of the tokens, a multiple of 4.
+        wider (int, optional): See :class:`PartOfWider`. Defaults to None.
     """
 
-    def __init__(self, channels: int):
-        super().__init__()
+    def __init__(self, channels: int, wider: Optional[int] = None):
+        super().__init__(channels, wider)
         if channels % 4:
             raise ValueError(
                 f'channels must be a multiple of 4, but got {channels}: half '
                 'of them encode y, half x, in pairs of sine and cosine')
-        self.channels = channels
         self.conv = nn.Conv2d(
             channels, channels, 3, padding=1, groups=channels)
 
@@ -82,9 +120,9 @@ class GlobalPositionEncoding(nn.Module):
         Returns:
             Tensor: Encoding in shape (1, H * W, C), row by row.
         """
-        sine = sine_cosine_grid(self.channels, tuple(grid),
+        sine = sine_cosine_grid(self.num_features, tuple(grid),
                                 self.conv.weight.device)
-        encoding = self.conv(sine.to(self.conv.weight.dtype))
+        encoding = self.conv(self.choose(sine).to(self.conv.weight.dtype))
         return encoding.flatten(2).transpose(1, 2)
 
 
@@ -123,7 +161,7 @@ def fourier_grid(channels: int, grid: Tuple[int, int],
     return torch.cat((y, x), -1).permute(2, 0, 1)[None].contiguous()
 
 
-class FourierPositionEncoding(nn.Module):
+class FourierPositionEncoding(PartOfWider):
     """Fourier features of the patches, and what a convolution adds to them.
 
     ResFormer's sine grid has one period in the image, and less in most
@@ -134,25 +172,25 @@ class FourierPositionEncoding(nn.Module):
 
     Args:
         channels (int): Width C of the tokens, a multiple of 4, 8 at least.
+        wider (int, optional): See :class:`PartOfWider`. Defaults to None.
     """
 
-    def __init__(self, channels: int):
-        super().__init__()
+    def __init__(self, channels: int, wider: Optional[int] = None):
+        super().__init__(channels, wider)
         if channels % 4 or channels < 8:
             raise ValueError(
                 f'channels must be a multiple of 4 and 8 at least, but got '
                 f'{channels}: half of them encode y, half x, in pairs of sine '
                 'and cosine')
-        self.channels = channels
         # Named unlike GPE's: weights of one are no weights of the other.
         self.refine = nn.Conv2d(
             channels, channels, 3, padding=1, groups=channels)
 
     def forward(self, grid: Tuple[int, int]) -> Tensor:
         """Encode a grid of patches (H, W): (1, H * W, C), row by row."""
-        features = fourier_grid(self.channels, tuple(grid),
-                                self.refine.weight.device).to(
-                                    self.refine.weight.dtype)
+        features = fourier_grid(self.num_features, tuple(grid),
+                                self.refine.weight.device)
+        features = self.choose(features).to(self.refine.weight.dtype)
         encoding = features + self.refine(features)
         return encoding.flatten(2).transpose(1, 2)
 

@@ -168,6 +168,10 @@ class RAFViT(BaseModule):
         img_size (tuple[int, int]): Input size (H, W) in pixels, as in
             ViTPose's configs, whose grid the learned embedding has. Without
             effect on GPE. Defaults to (256, 192).
+        position_width (int, optional): Width of a wider model, of which this
+            one is a part: GPE or Fourier features are then those of the
+            channels of the wider one that the buffer ``gpe.held`` names.
+            Defaults to None: it is nobody's part.
         with_cls_token (bool): Whether a class token attends. It gets a zero
             GPE and, after the last norm, is added to every patch token (the
             variant of RAF's authors). Defaults to False.
@@ -221,6 +225,7 @@ class RAFViT(BaseModule):
                  pos_embed: str = 'gpe',
                  lpe: bool = True,
                  img_size: Grid = (256, 192),
+                 position_width: Optional[int] = None,
                  with_cls_token: bool = False,
                  drop_path_rate: float = 0.,
                  frozen_stages: int = -1,
@@ -261,9 +266,9 @@ class RAFViT(BaseModule):
             1, 1, self.embed_dims)) if with_cls_token else None
         self.gpe = self.pos_embed = None
         if pos_embed == 'gpe':
-            self.gpe = GlobalPositionEncoding(self.embed_dims)
+            self.gpe = GlobalPositionEncoding(self.embed_dims, position_width)
         elif pos_embed == 'fourier':
-            self.gpe = FourierPositionEncoding(self.embed_dims)
+            self.gpe = FourierPositionEncoding(self.embed_dims, position_width)
         else:
             grid = self.grid_of(self.img_size)
             self.pos_embed = nn.Parameter(
