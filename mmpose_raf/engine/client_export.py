@@ -50,14 +50,17 @@ def export_client(checkpoint: Path, client: str, out: Path) -> List[Path]:
         for name, state in federation.get('clients', {}).items()
         if state['personal']
     }
-    known = [*narrow, *(name for name in personal if name not in narrow)]
+    known = [
+        name for name in federation.get('clients', {})
+        if name in narrow or name in personal
+    ]
     if not known:
         raise ConfigError('checkpoint',
                           f'in {checkpoint} no client has layers of its own',
                           'train with federation.local_params')
     if client not in known:
         raise ConfigError('client', f'no client {client!r} has trained',
-                          f'use one of {", ".join(sorted(known))}')
+                          f'use one of {", ".join(known)}')
     state, own = saved['state_dict'], personal.get(client, {})
     config = None
     if client in narrow:
