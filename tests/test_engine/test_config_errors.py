@@ -11,7 +11,7 @@ from torch.optim import SGD
 from torch.utils.data import BatchSampler
 
 from mmpose_raf.engine import FederationSettings
-from mmpose_raf.engine.federation_settings import Execution
+from mmpose_raf.engine.execution import Execution
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import FedAvg
 from mmpose_raf.registry import AGGREGATORS
