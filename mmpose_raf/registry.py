@@ -8,6 +8,7 @@ of a scope.
 
 from mmengine.registry import Registry
 
+ADAPTERS = Registry('adapter', scope='mmpose', locations=['mmpose_raf.models'])
 AGGREGATORS = Registry(
     'aggregator', scope='mmpose', locations=['mmpose_raf.engine'])
 ATTACKS = Registry('attack', scope='mmpose', locations=['mmpose_raf.attacks'])

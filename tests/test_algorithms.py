@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmpose_raf.errors import ConfigError
 from mmpose_raf.engine.preflight import check_run, read_settings
 from mmpose_raf.registry import (AGGREGATORS, LOCAL_DEFENCES,
                                  LOCAL_OBJECTIVES)
@@ -54,6 +55,7 @@ TRAINED = [
     ('dropping_out', 'vit'),  # clients are absent
     ('heterofl', 'cnn'),  # a client holds a part of the model
     ('fedrolex', 'vit'),  # another one in each round
+    ('personal_lora', 'vit'),  # adapters are trained
 ]
 IS_FAST = [('fedbn', 'cnn'), ('fedasmu', 'vit')]
 
@@ -84,7 +86,12 @@ def test_every_algorithm_has_a_config():
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 @pytest.mark.parametrize('model', MODELS)
 def test_config_passes_the_checks_before_a_run(model, path, tmp_path):
-    check_run(read_config(model, path, tmp_path))
+    cfg = read_config(model, path, tmp_path)
+    if model == 'cnn' and 'adapters' in cfg.federation:
+        with pytest.raises(ConfigError, match='no transformer blocks'):
+            check_run(cfg)
+    else:
+        check_run(cfg)
 
 
 @pytest.mark.parametrize('algorithm, model', [

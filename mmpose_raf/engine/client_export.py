@@ -7,7 +7,7 @@ from mmengine.runner.checkpoint import CheckpointLoader, save_checkpoint
 
 from mmpose_raf.errors import ConfigError, describe_error
 from .narrow_export import NarrowExport
-from .personal_layers import narrow_names
+from .personal_layers import narrow_names, own_layers
 from .settings_checks import KEY
 
 
@@ -45,11 +45,7 @@ def export_client(checkpoint: Path, client: str, out: Path) -> List[Path]:
                           'give a checkpoint of a federated run')
     federation = saved.get(KEY, {})
     narrow = narrow_names(federation)
-    personal = {
-        name: state['personal']
-        for name, state in federation.get('clients', {}).items()
-        if state['personal']
-    }
+    personal = own_layers(federation) if federation else {}
     known = [
         name for name in federation.get('clients', {})
         if name in narrow or name in personal

@@ -1,14 +1,16 @@
 """Models that clients train in the place of the runner's own."""
 
 import copy
-from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterable, Iterator, Tuple
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Tuple
 
 from mmengine.runner import Runner
 from torch import nn
 
 from mmpose_raf.federation import ClientState, ClientUpdate, TrainRequest
 from .local_trainer import LocalTrainer
+from .shared_optimizer import SharedOptimizer
 
 
 class StandIn:
@@ -54,23 +56,37 @@ class ClientTrainers:
 
     Args:
         runner (Runner): The runner, ready to train.
-        own (LocalTrainer): Trains on the runner's own model.
-        models (dict[str, nn.Module]): By name of a client the model that it
-            trains instead; clients may share one.
+        own (nn.Module): Its own model, not wrapped.
+        shared (nn.Module): What clients train that were given nothing else:
+            the own model, or another in its place.
         make_trainer (callable): From a model to its trainer, called while
             the runner has that model.
+
+    Attributes:
+        main (LocalTrainer): Trains the shared model.
+        server_optimizer (SharedOptimizer): Has the runner's schedule of the
+            rounds.
     """
 
-    def __init__(self, runner: Runner, own: LocalTrainer,
-                 models: Dict[str, nn.Module],
+    def __init__(self, runner: Runner, own: nn.Module, shared: nn.Module,
                  make_trainer: Callable[[nn.Module], LocalTrainer]):
-        self.own = own
-        built: Dict[int, Tuple[StandIn, LocalTrainer]] = {}
-        for model in models.values():
-            if id(model) not in built:
-                stand_in = StandIn(runner, model)
-                with stand_in.in_place():
-                    built[id(model)] = stand_in, make_trainer(model)
+        self._make = partial(_make_in_place, runner, own, make_trainer)
+        self._shared = self._make(shared)
+        self._others: Dict[str, _Built] = {}
+        self.main = self._shared[1]
+        self.server_optimizer = self.main.optimizer
+        if shared is not own:
+            self.server_optimizer = SharedOptimizer(runner,
+                                                    self.main.transfer, False)
+
+    def assign(self, models: Dict[str, nn.Module]):
+        """Give clients models of their own.
+
+        Args:
+            models (dict[str, nn.Module]): By name of the client; several may
+                have the same.
+        """
+        built = {id(model): self._make(model) for model in models.values()}
         self._others = {
             name: built[id(model)]
             for name, model in models.items()
@@ -78,11 +94,8 @@ class ClientTrainers:
 
     @contextmanager
     def _trainer_of(self, client: str) -> Iterator[LocalTrainer]:
-        if client not in self._others:
-            yield self.own
-            return
-        stand_in, trainer = self._others[client]
-        with stand_in.in_place():
+        stand_in, trainer = self._others.get(client, self._shared)
+        with stand_in.in_place() if stand_in else nullcontext():
             yield trainer
 
     def first_state(self, client: str) -> ClientState:
@@ -100,3 +113,17 @@ class ClientTrainers:
         """See :meth:`LocalTrainer.train`."""
         with self._trainer_of(request.client) as trainer:
             return trainer.train(request, state, batches)
+
+
+_Built = Tuple[Optional[StandIn], LocalTrainer]
+
+
+def _make_in_place(runner: Runner, own: nn.Module,
+                   make_trainer: Callable[[nn.Module], LocalTrainer],
+                   model: nn.Module) -> _Built:
+    """A trainer, and what puts its model in place, if that is another."""
+    if model is own:
+        return None, make_trainer(model)
+    stand_in = StandIn(runner, model)
+    with stand_in.in_place():
+        return stand_in, make_trainer(model)

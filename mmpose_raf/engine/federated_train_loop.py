@@ -3,18 +3,17 @@
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Any, Dict, Iterator, Optional, Sequence
+from typing import Any, Iterator, Optional, Sequence
 
 from mmengine.dist import get_world_size, is_distributed, is_main_process
-from torch import nn
 from tqdm import tqdm
 
 from mmpose_raf.datasets.partitioners import describe_partition
 from mmpose_raf.datasets.schedule import Visit
-from mmpose_raf.federation import (Aggregator, ClientState, ClientUpdate,
-                                   Payload, RoundReport, Server,
-                                   TrainRequest)
+from mmpose_raf.federation import (ClientState, ClientUpdate, Payload,
+                                   RoundReport, Server, TrainRequest)
 from mmpose_raf.federation.state_math import clone_state, copy_state
+from .adapted_clients import build_adapted
 from .client_models import ClientTrainers
 from .ema_models import EMAModels
 from .federation_data import (build_federated_dataloader, build_schedule,
@@ -25,7 +24,7 @@ from .host_transfer import to_device
 from .hostile_clients import HostileClients
 from .iteration_log import IterationLog
 from .local_trainer import LocalTrainer
-from .narrow_clients import build_narrow_models, connect_submodels
+from .narrow_clients import build_parts
 from .parallel_clients import (ParallelClients, assign_clients,
                                check_parallel_runner, stop_waiting)
 from .proxy_loss import ProxyLoss
@@ -47,8 +46,8 @@ class FederatedTrainLoop(RoundLoop):
         settings (FederationSettings): The federation.
 
     Attributes:
-        trainer (LocalTrainer): Trains clients on the runner's model; there
-            once training has begun.
+        trainer (LocalTrainer): Trains the clients that hold all; there once
+            training has begun.
         trainers (ClientTrainers): Trains each on what it holds; likewise.
         states (list[ClientState]): What each client keeps; likewise.
 
@@ -103,19 +102,23 @@ class FederatedTrainLoop(RoundLoop):
             data=client_data(settings, self._shares, self.sampler),
             step=TrainStep(self),
             is_shared=not self.is_parallel)
-        self.trainer = make_trainer(self.model)
+        self._adapted = build_adapted(settings, self.model, self.resumed)
+        self._shared = (
+            self._adapted.model if self._adapted else self.model)
+        self.trainers = ClientTrainers(runner, self.model, self._shared,
+                                       make_trainer)
+        self.trainers.assign(
+            build_parts(self.model, runner.cfg.model, settings, aggregator))
+        self.trainer = self.trainers.main
         self._hostile = HostileClients(settings, self.trainer.seed_of)
         self.personal = self.trainer.personal
         self.server = Server(
             clone_state(
-                self.personal.shared(self.model.state_dict()),
+                self.personal.shared(self._shared.state_dict()),
                 self.trainer.state_device), aggregator, objective,
             len(self.names), settings.keep_updates,
             Payload(settings.payload, self.personal.parameters()),
             self.personal.trained())
-        self.trainers = ClientTrainers(runner, self.trainer,
-                                       self._narrow_models(aggregator),
-                                       make_trainer)
         self.states = [self.trainers.first_state(name) for name in self.names]
         self._ema = EMAModels(runner)
         self._ranks = None
@@ -125,7 +128,8 @@ class FederatedTrainLoop(RoundLoop):
             runner.save_checkpoint = self._ranks.collecting(
                 runner.save_checkpoint, self.states)
         if aggregator.proxy_samples:
-            aggregator.proxy_loss = ProxyLoss(self.model, self.dataloader,
+            aggregator.proxy_loss = ProxyLoss(self._shared,
+                                              self.dataloader,
                                               self._shares.proxy,
                                               self.personal.first)
         runner.logger.info('Federation:\n' + describe_partition(
@@ -142,20 +146,9 @@ class FederatedTrainLoop(RoundLoop):
         self._log.plan(
             self.sampler.num_batches_in(range(self.epoch, self.max_epochs)))
 
-    def _narrow_models(self, aggregator: Aggregator) -> Dict[str, nn.Module]:
-        """The models of clients that hold less than all, by name."""
-        models = build_narrow_models(self.runner.cfg.model, self.settings)
-        connect_submodels(aggregator, self.model, models, self.settings)
-        for name, model in models.items():
-            # Personal layers begin as the global model's.
-            copy_state(
-                aggregator.part_of(self.model.state_dict(), name, 0),
-                model.to(self.trainer.device).state_dict())
-        return models
-
     def run_round(self) -> RoundReport:
         """Let the clients train, and renew the global weights."""
-        self.trainer.optimizer.note_server()
+        self.trainers.server_optimizer.note_server()
         round_ = self.schedule.of_round(self.epoch)
         self._request(round_.beginners)
         visits = self.sampler.visits(self.epoch)
@@ -246,10 +239,12 @@ class FederatedTrainLoop(RoundLoop):
 
     def _leave_global_model(self):
         """Leave the runner with the global weights and the server's rate."""
-        copy_state(self.server.state, self.model.state_dict())
+        copy_state(self.server.state, self._shared.state_dict())
         self.personal.put(self.personal.first)
+        if self._adapted:
+            self._adapted.merge_into(self.model)
         self._ema.end_round(self.model, self.personal.first)
-        self.trainer.optimizer.lend_to_server()
+        self.trainers.server_optimizer.lend_to_server()
 
     def state_dict(self, with_moments: bool) -> dict:
         """What a resume needs beside the global weights, on the CPU.
@@ -270,6 +265,7 @@ class FederatedTrainLoop(RoundLoop):
             run=describe_run(self.runner.cfg),
             fingerprint=self.fingerprint,
             has_moments=with_moments,
+            adapters=self._adapted and self._adapted.state_dict(),
             clients=to_device(clients, 'cpu'),
             server=to_device(self.server.state_dict(), 'cpu'))
 

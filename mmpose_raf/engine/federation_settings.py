@@ -13,7 +13,8 @@ from mmpose_raf.datasets.partitioners import BasePartitioner
 from mmpose_raf.defences import LocalDefence
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import Aggregator, LocalObjective
-from mmpose_raf.registry import (LOCAL_DEFENCES, LOCAL_OBJECTIVES,
+from mmpose_raf.models.lora import LoRA
+from mmpose_raf.registry import (ADAPTERS, LOCAL_DEFENCES, LOCAL_OBJECTIVES,
                                  PARTITIONERS)
 from .attack_checks import check_update_attacks
 from .execution import Execution
@@ -61,6 +62,9 @@ class FederationSettings:
             their batches against attacks, one after the other, e.g.
             ``dict(type='AdversarialTraining')`` or a list of them. Defaults
             to ().
+        adapters (dict, optional): Config of adapters that the clients train
+            instead of the whole model, e.g. ``dict(type='LoRA', rank=8)``.
+            Defaults to None.
         local_epochs (int): Passes of a client over its samples in a round.
             Defaults to 1.
         local_params (str | tuple[str]): Entries of the model that stay with
@@ -100,6 +104,7 @@ class FederationSettings:
     aggregator: dict
     local_objective: Optional[dict]
     local_defence: Tuple[dict, ...]
+    adapters: Optional[dict]
     local_epochs: int
     local_params: Union[str, Tuple[str, ...]]
     participation: Participation
@@ -172,6 +177,7 @@ class FederationSettings:
             aggregator=config.get('aggregator', dict(type='FedAvg')),
             local_objective=config.get('local_objective'),
             local_defence=parse_defence(config.get('local_defence', ())),
+            adapters=config.get('adapters'),
             local_epochs=config.get('local_epochs', 1),
             local_params=parse_patterns(config.get('local_params', ())),
             participation=parse_participation(
@@ -214,6 +220,11 @@ class FederationSettings:
             for config in self.local_defence
         ]
 
+    def build_adapters(self) -> Optional[LoRA]:
+        """Build what adapts the clients' model, if anything does."""
+        return self.adapters and build(ADAPTERS, self.adapters,
+                                       f'{KEY}.adapters')
+
     def identity(self) -> dict:
         """What must be the same when a run is continued, as plain values."""
         return dict(
@@ -231,6 +242,7 @@ class FederationSettings:
             and type(self.build_local_objective()).__name__,
             local_defence=repr(self.local_defence)
             if self.local_defence else None,
+            adapters=self.adapters and repr(sorted(self.adapters.items())),
             local_epochs=self.local_epochs,
             local_params=self.local_params if isinstance(
                 self.local_params, str) else list(self.local_params),
@@ -257,7 +269,8 @@ def _check_together(settings: FederationSettings):
         settings.clients, not aggregator.is_asynchronous
         and settings.execution.parallel != 'clients')
     check_narrow_clients(settings.clients, aggregator, objective,
-                         bool(settings.local_params))
+                         bool(settings.local_params),
+                         settings.build_adapters() is not None)
     if not aggregator.is_asynchronous:
         present = settings.participation.num_participants
         if present < aggregator.min_clients:

@@ -14,7 +14,7 @@ from .settings_checks import KEY
 
 def check_narrow_clients(clients: Sequence[Client], aggregator: Aggregator,
                          objective: Optional[LocalObjective],
-                         has_personal: bool):
+                         has_personal: bool, has_adapters: bool):
     """Refuse settings that narrower clients cannot have.
 
     Args:
@@ -22,6 +22,7 @@ def check_narrow_clients(clients: Sequence[Client], aggregator: Aggregator,
         aggregator (Aggregator): The server's rule.
         objective (LocalObjective, optional): The clients' objective.
         has_personal (bool): Whether layers stay with the clients.
+        has_adapters (bool): Whether the clients train adapters.
 
     Raises:
         ConfigError: If there are such clients, and a setting is none for
@@ -36,6 +37,10 @@ def check_narrow_clients(clients: Sequence[Client], aggregator: Aggregator,
     if not aggregator.takes_submodels:
         raise ConfigError(field, f'{name} averages whole models',
                           "use aggregator=dict(type='HeteroFL') or the like")
+    if has_adapters:
+        raise ConfigError(f'{KEY}.adapters', 'they adapt the whole model, '
+                          'which a narrower client does not have',
+                          'leave width out')
     if objective and not objective.takes_submodels:
         raise ConfigError(
             f'{KEY}.local_objective', f'{type(objective).__name__} needs '
@@ -52,8 +57,8 @@ def check_narrow_clients(clients: Sequence[Client], aggregator: Aggregator,
                 'are of different width', 'use another attack')
 
 
-def check_narrow_runner(runner):
-    """Refuse a runner in which no client can be narrower.
+def check_stand_ins(runner):
+    """Refuse a runner whose clients cannot train models of their own.
 
     Args:
         runner (Runner): The runner.
@@ -64,9 +69,10 @@ def check_narrow_runner(runner):
     """
     if any(isinstance(hook, EMAHook) for hook in runner.hooks):
         raise ConfigError('custom_hooks.EMAHook',
-                          'it averages over models of different width',
+                          'clients train other models than the global one',
                           'leave it out')
     if get_world_size() > 1:
         raise ConfigError(
-            f'{KEY}.clients', 'narrower clients train in one process',
-            'start one process, or leave width out')
+            f'{KEY}.clients', 'narrower clients, or adapters, are trained in '
+            'one process', 'start one process, or leave width and adapters '
+            'out')

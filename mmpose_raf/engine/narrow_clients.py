@@ -11,6 +11,7 @@ from mmpose_raf.building import build
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation import (Aggregator, FederationError, Layout,
                                    Submodel)
+from mmpose_raf.federation.state_math import copy_state
 from mmpose_raf.models.backbones.position_encodings import PartOfWider
 from mmpose_raf.models.backbones.raf_vit import Attention
 from mmpose_raf.models.narrow_config import narrow_config
@@ -88,6 +89,30 @@ def connect_submodels(aggregator: Aggregator, model: nn.Module,
             name: describe_submodel(model, narrow, settings)
             for name, narrow in narrow_models.items()
         }
+
+
+def build_parts(model: nn.Module, model_config: dict,
+                settings: FederationSettings,
+                aggregator: Aggregator) -> Dict[str, nn.Module]:
+    """Build the narrower clients' models, and tell the aggregator of them.
+
+    Args:
+        model (nn.Module): The global model, not wrapped.
+        model_config (dict): Its config.
+        settings (FederationSettings): The federation.
+        aggregator (Aggregator): See :func:`connect_submodels`.
+
+    Returns:
+        dict[str, nn.Module]: By name of the client, on the model's device;
+        personal layers begin as the global model's.
+    """
+    parts = build_narrow_models(model_config, settings)
+    connect_submodels(aggregator, model, parts, settings)
+    for name, part in parts.items():
+        copy_state(
+            aggregator.part_of(model.state_dict(), name, 0),
+            part.to(next(model.parameters()).device).state_dict())
+    return parts
 
 
 def describe_submodel(model: nn.Module, narrow: nn.Module,

@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.federation.state_math import State, clone_state, copy_state
+from mmpose_raf.models.lora import merge, unsent_entries
 
 FIELD = 'federation.local_params'
 #: Name under which a message hub has the clients' layers.
@@ -36,6 +37,8 @@ class PersonalLayers:
 
     Attributes:
         first (dict[str, Tensor]): The model's values when this was made.
+        unsent (set[str]): Entries that are frozen: nobody's own, and never
+            sent either.
 
     Raises:
         ConfigError: If a pattern fits no entry, or all stay.
@@ -45,6 +48,7 @@ class PersonalLayers:
                  device: torch.device):
         self.model = model
         self.names = set(find_personal(model, patterns))
+        self.unsent = unsent_entries(model)
         self.device = device
         self.first = self.take()
 
@@ -52,14 +56,17 @@ class PersonalLayers:
         """The entries of a state dict that are sent."""
         return {
             key: value
-            for key, value in state.items() if key not in self.names
+            for key, value in state.items() if self._is_sent(key)
         }
+
+    def _is_sent(self, name: str) -> bool:
+        return name not in self.names and name not in self.unsent
 
     def parameters(self) -> List[str]:
         """Names of the model's parameters that are sent."""
         return [
             name for name, _ in self.model.named_parameters()
-            if name not in self.names
+            if self._is_sent(name)
         ]
 
     def trained(self) -> List[str]:
@@ -121,13 +128,32 @@ def publish_personal(message_hub: MessageHub, federation: dict):
         message_hub (MessageHub): The runner's.
         federation (dict): What the checkpoint holds as ``federation``.
     """
+    narrow = narrow_names(federation)
     message_hub.update_info(
         PERSONAL, {
-            name: state['personal']
-            for name, state in federation['clients'].items()
-            if state['personal'] and name not in narrow_names(federation)
+            name: layers
+            for name, layers in own_layers(federation).items()
+            if name not in narrow
         },
         resumed=False)
+
+
+def own_layers(federation: dict) -> Dict[str, State]:
+    """The clients' layers by the names of a model without adapters.
+
+    Args:
+        federation (dict): See :func:`publish_personal`.
+
+    Returns:
+        dict[str, dict[str, Tensor]]: By name of the client; clients without
+        are left out.
+    """
+    adapters = federation.get('adapters')
+    return {
+        name: merge({**adapters['state'], **state['personal']},
+                    adapters['scale']) if adapters else state['personal']
+        for name, state in federation['clients'].items() if state['personal']
+    }
 
 
 def narrow_names(federation: dict) -> Set[str]:

@@ -15,6 +15,7 @@ from mmpose_raf.datasets.federated_dataset import FederatedDataset
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.any_size import AnySizePredictor
 from mmpose_raf.evaluation.view import list_views
+from .adapted_clients import build_adapted
 from .feature_contrast import FeatureContrast
 from .federation_data import count_distributions, fingerprint_of, share_out
 from .federation_settings import FederationSettings
@@ -58,7 +59,9 @@ def check_parts(cfg: Config, settings: FederationSettings) -> str:
         # Its pipelines crop at the clients' sizes.
         FederatedDataset(settings.clients, shares.datasets, shares.indices,
                          getattr(model.head, 'sigma_mode', 'pixel'))
-        find_personal(model, settings.local_params)
+        adapted = build_adapted(settings, model)
+        find_personal(adapted.model if adapted else model,
+                      settings.local_params)
         connect_submodels(settings.build_aggregator(), model,
                           build_narrow_models(cfg.model, settings), settings)
         count_distributions(settings.build_aggregator().distribution,

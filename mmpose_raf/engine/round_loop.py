@@ -12,7 +12,7 @@ from mmpose_raf.datasets.schedule import Schedule
 from mmpose_raf.federation import RoundReport, Server
 from .client_charts import ClientCharts
 from .federation_settings import FederationSettings
-from .narrow_checks import check_narrow_runner
+from .narrow_checks import check_stand_ins
 from .plugin_errors import plugin_errors
 from .round_log import log_round
 from .runner_checks import check_input_sizes, check_runner
@@ -122,6 +122,7 @@ def check_federation(runner, settings: FederationSettings):
             take a client's size.
     """
     check_runner(runner)
-    if any(client.width != 1 for client in settings.clients):
-        check_narrow_runner(runner)
+    if settings.adapters or any(client.width != 1
+                                for client in settings.clients):
+        check_stand_ins(runner)
     check_input_sizes(unwrapped_model(runner), settings)

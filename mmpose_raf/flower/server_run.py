@@ -99,6 +99,10 @@ def _check(cfg: Config, settings: FederationSettings):
         raise ConfigError(
             f'{KEY}.aggregator', f'{name} needs training samples, of which '
             'the server has none', 'use another one over the network')
+    if settings.adapters:
+        raise ConfigError(
+            f'{KEY}.adapters', 'the frozen weights are never sent, and who '
+            'has which is not checked', 'leave them out over the network')
     for index, client in enumerate(settings.clients):
         if client.width != 1 and settings.local_params:
             raise ConfigError(

@@ -2,10 +2,11 @@
 
 from .backbones import RAFViT
 from .heads import AnyResolutionHeatmapHead
+from .lora import LoRA
 from .losses import MultiResolutionDistillLoss
 from .pose_estimators import RAFPoseEstimator
 
 __all__ = [
-    'AnyResolutionHeatmapHead', 'MultiResolutionDistillLoss',
+    'AnyResolutionHeatmapHead', 'LoRA', 'MultiResolutionDistillLoss',
     'RAFPoseEstimator', 'RAFViT'
 ]

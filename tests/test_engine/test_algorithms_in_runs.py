@@ -79,6 +79,12 @@ ALGORITHMS = {
                      local_objective=OBJECTIVES['fedprox']),
     'narrow_fedbn': dict(clients=NARROW, aggregator=dict(type='HeteroFL'),
                          local_params='norm'),
+    'lora': dict(adapters=dict(type='LoRA', rank=2),
+                 aggregator=SERVERS['fedavgm']),
+    'ffa_lora': dict(adapters=dict(type='LoRA', rank=2, freeze_a=True),
+                     local_objective=OBJECTIVES['scaffold']),
+    'personal_lora': dict(adapters=dict(type='LoRA', rank=2),
+                          local_params=['*.lora_b']),
     'by_schedule': dict(participation=dict(presence={'1': [(2, 9)]}),
                         aggregator=SERVERS['fedadam']),
 }
@@ -128,7 +134,7 @@ def run_five(tmp_path, name, **options):
 
 @pytest.mark.parametrize('name', [
     pytest.param(name, marks=[] if name in ('scaffold', 'moon', 'staleness',
-                                            'int8', 'fedrolex')
+                                            'int8', 'fedrolex', 'lora')
                  else pytest.mark.slow) for name in ALGORITHMS
 ])
 def test_resume_is_exact(tmp_path, name):

@@ -198,7 +198,7 @@ def test_the_clients_model_is_exported(tmp_path, options):
 
 
 def test_no_mean_over_models_of_different_width(tmp_path):
-    with pytest.raises(ConfigError, match='averages over models'):
+    with pytest.raises(ConfigError, match='other models than the global'):
         run(toy_config(tmp_path, clients=CLIENTS,
                        aggregator=dict(type='HeteroFL'),
                        hooks=[dict(type=EMAHook)]))

@@ -286,6 +286,10 @@ def test_a_file_about_data_is_about_data(tmp_path):
     (dict(aggregator=dict(type='LearnableWeights', proxy_samples=2)),
      'needs training samples'),
     (dict(hooks=[dict(type='EMAHook')]), 'EMAHook'),
+    (dict(adapters=dict(type='LoRA')), 'never sent'),
+    (dict(local_params='norm', aggregator=dict(type='HeteroFL'),
+          clients=[dict(name='a', input_size=(16, 32), width=.5)]),
+     'does not know their first values'),
     (dict(aggregator=dict(type='StalenessAware'),
           clients=[dict(name=n, input_size=(16, 32), samples_per_second=1.)
                    for n in 'ab']), 'asynchronous'),
