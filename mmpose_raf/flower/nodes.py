@@ -1,7 +1,7 @@
 """Which of Flower's nodes is which client, and questions to them."""
 
 import time
-from typing import Dict, List, Mapping, Sequence, Union
+from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
 from flwr.app import Message, MessageType, RecordDict
 from flwr.serverapp import Grid
@@ -16,6 +16,10 @@ Answer = Union[RecordDict, str]
 # Seconds for a client to say who it is: a process starts, and reads a config.
 _INTRODUCTION = 300
 _POLL = 1.
+# Seconds until a node that was left out is asked again, at first and at most.
+# Each question costs it a process, and if that starts too slowly, Flower says
+# that it has crashed.
+_FIRST_PAUSE, _LONGEST_PAUSE = 10., 300.
 
 
 class Nodes:
@@ -23,7 +27,7 @@ class Nodes:
 
     A node that comes is asked which client it is; one that refuses the
     training, or whose name is unknown or taken, is left out and named in the
-    log.
+    log. It is asked again when it has come anew, or after a pause, which grows.
 
     Args:
         grid (Grid): Flower's way to the nodes.
@@ -37,6 +41,8 @@ class Nodes:
         self.logger = logger
         self._nodes: Dict[str, int] = {}
         self._complaints: Dict[int, str] = {}
+        # Of those that were left out: until when, and the pause.
+        self._pauses: Dict[int, Tuple[float, float]] = {}
 
     def find(self, terms: Terms) -> List[str]:
         """Names of the clients that are connected now.
@@ -49,7 +55,14 @@ class Nodes:
             name: node
             for name, node in self._nodes.items() if node in online
         }
-        strangers = sorted(online - set(self._nodes.values()))
+        self._pauses = {
+            node: pause
+            for node, pause in self._pauses.items() if node in online
+        }
+        now = time.monotonic()
+        strangers = sorted(
+            node for node in online - set(self._nodes.values())
+            if node not in self._pauses or self._pauses[node][0] <= now)
         if strangers and len(self._nodes) < len(self.names):
             messages = {
                 node: Message(pack_terms(terms), node, MessageType.QUERY)
@@ -150,7 +163,11 @@ class Nodes:
             if self._complaints.get(node) != complaint:  # once
                 self.logger.error(f'Node {node} is left out: {complaint}')
             self._complaints[node] = complaint
+            _, last = self._pauses.get(node, (0., _FIRST_PAUSE / 2))
+            pause = min(2 * last, _LONGEST_PAUSE)
+            self._pauses[node] = time.monotonic() + pause, pause
             return
+        self._pauses.pop(node, None)
         self._nodes[name] = node
         self.logger.info(f'Client {name} is node {node}')
 
