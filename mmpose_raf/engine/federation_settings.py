@@ -20,6 +20,7 @@ from .attack_checks import check_update_attacks
 from .execution import Execution
 from .narrow_checks import check_narrow_clients
 from .nested_aggregators import build_aggregator, name_of
+from .privacy import check_private_parts
 from .settings_checks import (KEY, check_names, check_values, parse_patterns,
                               parse_defence, parse_seed)
 
@@ -265,6 +266,7 @@ def _check_together(settings: FederationSettings):
     aggregator = settings.build_aggregator()
     objective = settings.build_local_objective()
     name = type(aggregator).__name__
+    check_private_parts(aggregator, objective)
     check_update_attacks(
         settings.clients, not aggregator.is_asynchronous
         and settings.execution.parallel != 'clients')

@@ -14,6 +14,7 @@ from .client_charts import ClientCharts
 from .federation_settings import FederationSettings
 from .narrow_checks import check_stand_ins
 from .plugin_errors import plugin_errors
+from .privacy import check_private_model, log_privacy
 from .round_log import log_round
 from .runner_checks import check_input_sizes, check_runner
 from .training_watch import TrainingWatch
@@ -91,6 +92,7 @@ class RoundLoop(EpochBasedTrainLoop):
             self.schedule.of_round(self.epoch).end
             if self.schedule.has_clock else None)
         self._charts.add(self.report.updates, self.epoch + 1)
+        log_privacy(self.runner, self.server)
         self._watch.end_round(self.report, self.epoch + 1)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
@@ -119,10 +121,13 @@ def check_federation(runner, settings: FederationSettings):
 
     Raises:
         ConfigError: If its training cannot be federated, or its model cannot
-            take a client's size.
+            take a client's size, or shares more than is protected.
     """
     check_runner(runner)
     if settings.adapters or any(client.width != 1
                                 for client in settings.clients):
         check_stand_ins(runner)
     check_input_sizes(unwrapped_model(runner), settings)
+    check_private_model(
+        unwrapped_model(runner), settings.build_aggregator(),
+        settings.local_params)

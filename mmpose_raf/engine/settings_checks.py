@@ -37,14 +37,17 @@ _EXECUTION_VALUES = {
     'state_device': ("'cpu' or 'model'", ('cpu', 'model')),
     'overlap': ('True or False', (True, False))
 }
-# What settings of earlier versions have become.
+# What settings of earlier versions have become, and what others have.
 _RENAMED = dict(
     asynchronous='leave it out: it follows from the aggregator',
     availability='use participation=dict(presence=...)',
     client_fraction='use participation',
+    differential_privacy="use aggregator=dict(type='DPFedAvg', ...)",
     parallel='use execution=dict(parallel=...)',
     proxy_samples="give it to the aggregator: dict(type='LearnableWeights', "
     'proxy_samples=...)',
+    secure_aggregation='there is none: a server that sees a sum alone can '
+    'check and refuse no update',
     seed='use randomness=dict(seed=...)',
     state_device='use execution=dict(state_device=...)',
     update_cosines='use keep_updates')

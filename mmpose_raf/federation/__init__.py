@@ -1,8 +1,8 @@
 """Federated algorithms on state dicts: torch only, usable on their own."""
 
 from .aggregators import (Aggregator, ContributionFair, CoordinateMedian,
-                          DiscrepancyAware, FedAdagrad, FedAdam, FedAvg,
-                          FedAvgM, FedRolex, FedYogi, HeteroFL, Krum,
+                          DiscrepancyAware, DPFedAvg, FedAdagrad, FedAdam,
+                          FedAvg, FedAvgM, FedRolex, FedYogi, HeteroFL, Krum,
                           LayerwiseDivergenceAware, LearnableWeights,
                           LossAware, MultiKrum, NormClipping, StalenessAware,
                           SubmodelAverage, TrimmedMean)
@@ -19,12 +19,12 @@ from .submodels import Layout, Submodel, held_channels
 
 __all__ = [
     'Aggregator', 'ClientState', 'ClientUpdate', 'ContributionFair',
-    'CoordinateMedian', 'DiscrepancyAware', 'FedAdagrad', 'FedAdam', 'FedAvg',
-    'FedAvgM', 'FedDyn', 'FedProx', 'FedYogi', 'FeatureAlignment',
-    'FedRolex', 'FederationError', 'FoldedUpdates', 'HeteroFL', 'Krum',
-    'LayerwiseDivergenceAware', 'Layout', 'LearnableWeights', 'LocalObjective',
-    'LossAware', 'MOON', 'MultiKrum', 'NormClipping', 'PGFed', 'Payload',
-    'RoundReport', 'SCAFFOLD', 'Server', 'StalenessAware', 'Submodel',
-    'SubmodelAverage', 'Traffic', 'TrainRequest', 'TrainingStart',
+    'CoordinateMedian', 'DPFedAvg', 'DiscrepancyAware', 'FeatureAlignment',
+    'FedAdagrad', 'FedAdam', 'FedAvg', 'FedAvgM', 'FedDyn', 'FedProx',
+    'FedRolex', 'FedYogi', 'FederationError', 'FoldedUpdates', 'HeteroFL',
+    'Krum', 'LayerwiseDivergenceAware', 'Layout', 'LearnableWeights',
+    'LocalObjective', 'LossAware', 'MOON', 'MultiKrum', 'NormClipping',
+    'PGFed', 'Payload', 'RoundReport', 'SCAFFOLD', 'Server', 'StalenessAware',
+    'Submodel', 'SubmodelAverage', 'Traffic', 'TrainRequest', 'TrainingStart',
     'TrimmedMean', 'find_fault', 'held_channels', 'is_finite'
 ]

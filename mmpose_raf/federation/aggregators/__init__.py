@@ -4,6 +4,7 @@ from .adaptive import FedAdagrad, FedAdam, FedYogi
 from .base import Aggregator
 from .contribution_fair import ContributionFair
 from .discrepancy_aware import DiscrepancyAware
+from .dp_fedavg import DPFedAvg
 from .fedavg import FedAvg
 from .fedavgm import FedAvgM
 from .layerwise_divergence_aware import LayerwiseDivergenceAware
@@ -15,7 +16,8 @@ from .staleness_aware import StalenessAware
 from .submodel_average import FedRolex, HeteroFL, SubmodelAverage
 
 __all__ = [
-    'Aggregator', 'ContributionFair', 'CoordinateMedian', 'DiscrepancyAware',
+    'Aggregator', 'ContributionFair', 'CoordinateMedian', 'DPFedAvg',
+    'DiscrepancyAware',
     'FedAdagrad', 'FedAdam', 'FedAvg', 'FedAvgM', 'FedYogi', 'Krum',
     'LayerwiseDivergenceAware', 'LearnableWeights', 'LossAware', 'MultiKrum',
     'NormClipping', 'StalenessAware', 'SubmodelAverage', 'TrimmedMean'
