@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from difflib import get_close_matches
 from typing import Any, Callable, Iterator, Optional, Tuple
 
 from mmengine.registry import Registry
@@ -84,8 +85,10 @@ def check_signature(registry: Registry, config: Any, field: str, *given: str):
     for argument in config:
         if signature.is_closed and argument not in (*signature.hints, 'type',
                                                     '_scope_'):
+            similar = get_close_matches(argument, signature.hints, 1)
             raise ConfigError(f'{field}.{argument}',
-                              f'{name} has no such argument', _SEE)
+                              f'{name} has no such argument',
+                              f'use {similar[0]}' if similar else _SEE)
     missing = signature.needed - {*config, *given}
     if missing:
         raise ConfigError(field, f'{name} needs {", ".join(sorted(missing))}',

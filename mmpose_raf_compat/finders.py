@@ -2,9 +2,10 @@
 
 import importlib.util
 import sys
+from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Callable, Optional
+from typing import Any, Callable, ContextManager, Optional
 
 
 def find_behind(finder: Any, name: str, path: Any,
@@ -17,23 +18,19 @@ def find_behind(finder: Any, name: str, path: Any,
     return None
 
 
-class AfterImport:
-    """Patches a module as soon as somebody imports it.
+class _OnImport:
+    """Steps in when a module runs for the first time.
 
     Args:
         name (str): Name of the module.
-        patch (Callable): Is called with the module.
     """
 
-    def __init__(self, name: str, patch: Callable[[ModuleType], None]):
+    def __init__(self, name: str):
         self.name = name
-        self.patch = patch
 
     def install(self) -> None:
-        """Patch now if the module is there, else when it comes."""
-        if self.name in sys.modules:
-            self.patch(sys.modules[self.name])
-        else:
+        """Wait for the module, unless it is there."""
+        if self.name not in sys.modules:
             sys.meta_path.insert(0, self)
 
     def find_spec(self,
@@ -44,14 +41,59 @@ class AfterImport:
             return None
         spec = find_behind(self, name, path, target)
         if spec is not None:
-            run = spec.loader.exec_module
-
-            def run_and_patch(module: ModuleType) -> None:
-                run(module)
-                self.patch(module)
-
-            spec.loader.exec_module = run_and_patch
+            spec.loader.exec_module = partial(self.run_with,
+                                              spec.loader.exec_module)
         return spec
+
+    def run_with(self, run: Callable[[ModuleType], None],
+                 module: ModuleType) -> None:
+        """Run the module, and do what there is to do."""
+        raise NotImplementedError
+
+
+class AfterImport(_OnImport):
+    """Patches a module as soon as somebody imports it.
+
+    Args:
+        name (str): Name of the module.
+        patch (Callable): Is called with the module.
+    """
+
+    def __init__(self, name: str, patch: Callable[[ModuleType], None]):
+        super().__init__(name)
+        self.patch = patch
+
+    def install(self) -> None:
+        """Patch now if the module is there, else when it comes."""
+        if self.name in sys.modules:
+            self.patch(sys.modules[self.name])
+        super().install()
+
+    def run_with(self, run: Callable[[ModuleType], None],
+                 module: ModuleType) -> None:
+        """Run the module, then patch it."""
+        run(module)
+        self.patch(module)
+
+
+class WhileImporting(_OnImport):
+    """Lets a module be imported in a context.
+
+    Args:
+        name (str): Name of the module.
+        context (Callable): Makes the context.
+    """
+
+    def __init__(self, name: str,
+                 context: Callable[[], ContextManager[None]]):
+        super().__init__(name)
+        self.context = context
+
+    def run_with(self, run: Callable[[ModuleType], None],
+                 module: ModuleType) -> None:
+        """Run the module in the context."""
+        with self.context():
+            run(module)
 
 
 class Fallback:
@@ -64,6 +106,8 @@ class Fallback:
             package raised. Raises ModuleNotFoundError where nothing shall be.
         check (Callable, optional): Is called when the real package has been
             imported, and raises if that does not work.
+        is_for_missing (bool): Whether the stand-ins serve where there is no
+            such package. Defaults to True.
     """
 
     # What packages built for another PyTorch or numpy are known to raise:
@@ -74,7 +118,9 @@ class Fallback:
     def __init__(self,
                  package: str,
                  stand_in: Callable[[str, Exception], ModuleType],
-                 check: Optional[Callable[[], Any]] = None):
+                 check: Optional[Callable[[], Any]] = None,
+                 is_for_missing: bool = True):
+        self.is_for_missing = is_for_missing
         self.package = package
         self.stand_in = stand_in
         self.check = check
@@ -98,6 +144,8 @@ class Fallback:
             if spec is not None:
                 self._watch(spec.loader)
                 return spec
+            if not self.is_for_missing:
+                return None
             self.failure = ModuleNotFoundError(f'No module named {name!r}',
                                                name=name)
         return self._spec_of_stand_in(name)
@@ -126,12 +174,8 @@ class Fallback:
         sys.modules[self.package] = importlib.util.module_from_spec(spec)
 
     def _spec_of_stand_in(self, name: str) -> ModuleSpec:
-        # Once the stand-in of torchvision is imported,
-        # find_spec('torchvision') gives its spec, and raises ValueError if
-        # that is None: it cannot say "not installed". A spec without an origin
-        # comes closest. MMEngine's is_installed takes it for absent, and who
-        # asks importlib.metadata for the version, as transformers does, learns
-        # what is installed.
+        # Who looks for the package finds this spec. It has no origin, by which
+        # MMEngine's is_installed takes it for absent.
         return ModuleSpec(name,
                           self,
                           loader_state=self.stand_in(name, self.failure),

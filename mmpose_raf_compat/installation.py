@@ -1,5 +1,6 @@
 """What the package cannot declare as its requirements."""
 
+import sys
 from importlib.util import find_spec
 
 _NEEDED = ('mmengine', 'mmcv', 'mmpose')
@@ -16,8 +17,16 @@ def check() -> None:
 
     Raises:
         ImportError: If a package is missing, with what to do about it.
+        SystemExit: In its place, with that line, if Python itself imports the
+            package, to run one of its modules (``python -m mmpose_raf``).
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise ImportError(f'mmpose_raf needs {" and ".join(missing)}, not '
-                          f'installed here; to install: {_INSTALL}')
+    if not missing:
+        return
+    problem = (f'mmpose_raf needs {" and ".join(missing)}, not installed '
+               f'here; to install: {_INSTALL}')
+    # What Python writes there while it looks for the module to run.
+    if sys.argv[:1] == ['-m']:
+        print(f'error: {problem}', file=sys.stderr)
+        raise SystemExit(2)
+    raise ImportError(problem)

@@ -1,12 +1,41 @@
-"""``torchvision`` missing or broken: a placeholder that imports."""
+"""``torchvision`` missing or broken: MMPose imports all the same."""
 
-from .finders import Fallback
+import contextlib
+import sys
+from importlib.util import find_spec
+from typing import Iterator
+
+from .finders import Fallback, WhileImporting
 from .placeholders import PlaceholderModule, placeholder
+
+# The only module that needs it in order to be imported.
+_USER = 'mmpose.visualization.simcc_vis'
+_NEEDED = ('torchvision', 'torchvision.transforms')
 
 
 def close() -> None:
-    """Let a placeholder serve where torchvision does not import."""
-    Fallback('torchvision', _create).install()
+    """Let a placeholder serve where torchvision does not import.
+
+    Where it is missing, only MMPose sees the placeholder: other libraries
+    have found out by then, or will, that they have to do without.
+    """
+    Fallback('torchvision', _create, is_for_missing=False).install()
+    WhileImporting(_USER, _placeholder_if_missing).install()
+
+
+@contextlib.contextmanager
+def _placeholder_if_missing() -> Iterator[None]:
+    if 'torchvision' in sys.modules or find_spec('torchvision') is not None:
+        yield
+        return
+    failure = ModuleNotFoundError("No module named 'torchvision'",
+                                  name='torchvision')
+    sys.modules.update({name: _create(name, failure) for name in _NEEDED})
+    try:
+        yield
+    finally:
+        for name in _NEEDED:
+            del sys.modules[name]
 
 
 class _Torchvision(PlaceholderModule):

@@ -78,6 +78,10 @@ def _have_size(encoders: Any, input_size: Size) -> bool:
     """Whether codecs are those of an input size as they are."""
     if not isinstance(encoders, list):
         encoders = [encoders]
+    # Codecs that are made of two, as that of integral regression, have the
+    # size in them. Of those that know no size none is the right one.
+    inner = [getattr(encoder, 'keypoint_codec', encoder)
+             for encoder in encoders]
     return all(
-        tuple(encoder.input_size) == tuple(input_size)
-        for encoder in encoders)
+        tuple(getattr(encoder, 'input_size', ())) == tuple(input_size)
+        for encoder in inner)

@@ -67,7 +67,7 @@ from mmengine.utils.dl_utils import collect_env
 print(json.dumps(dict(
     warnings=[[w.category.__name__, w.filename, str(w.message)]
               for w in caught],
-    torchvision=collect_env()['TorchVision'],
+    torch=collect_env()['PyTorch'],
     compiler=mmcv.utils.collect_env()['MMCV Compiler'],
     ffn='FFN' in MODELS)))
 '''
@@ -79,7 +79,7 @@ def test_fresh_interpreter():
     facts = run_python(FRESH)
     assert [w for w in facts['warnings'] if 'mmpose_raf' in w[1]] == []
     assert not any('Fail to import' in w[2] for w in facts['warnings'])
-    assert facts['torchvision'] and facts['compiler']
+    assert facts['torch'] and facts['compiler']
     assert facts['ffn']
 
 

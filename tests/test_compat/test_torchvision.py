@@ -2,15 +2,18 @@
 
 import importlib
 import importlib.metadata
-import importlib.util
+import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
-from mmengine.utils import is_installed
 
-from mmpose_raf_compat import pkg_resources as pkg_resources_gap
 from mmpose_raf_compat import torchvision as torchvision_gap
+
+ROOT = Path(torchvision_gap.__file__).parents[1]
 
 
 def test_works(site):
@@ -47,15 +50,34 @@ def test_broken(site, problem):
     assert 'pip uninstall -y torchvision && ' in str(error.value)
 
 
+USER = 'mmpose/visualization/simcc_vis.py'
+
+
 @pytest.fixture
-def missing(without):
+def missing(site, without):
     without('torchvision')
-    pkg_resources_gap.close()  # for is_installed
+    for name in list(sys.modules):
+        if name.partition('.')[0] == 'mmpose':
+            del sys.modules[name]
+    site({
+        'mmpose/__init__.py': '',
+        'mmpose/visualization/__init__.py': '',
+        USER: 'from torchvision.transforms import ToPILImage',
+    })
     torchvision_gap.close()
 
 
-def test_missing(missing):
-    check_placeholder('0.0.0+missing')
+def test_missing_and_needed_by_mmpose_alone(missing, monkeypatch):
+    monkeypatch.setattr(torchvision_gap, 'find_spec', lambda name: None)
+    from mmpose.visualization.simcc_vis import ToPILImage
+    with pytest.raises(ImportError) as error:
+        ToPILImage()
+    assert str(error.value).startswith(
+        'torchvision.transforms.ToPILImage needs torchvision, which is not '
+        'installed; to install it: pip install torch==')
+    # Nobody else is told that there was one.
+    assert not [name for name in sys.modules
+                if name.partition('.')[0] == 'torchvision']
 
 
 def check_placeholder(version):
@@ -78,22 +100,39 @@ def check_placeholder(version):
         assert install in str(error.value)
 
 
-def test_probes(missing):
-    """Other libraries see whether it is installed, and not more."""
-    installed = any(importlib.metadata.distributions(name='torchvision'))
-    assert is_installed('torchvision') == installed
+@pytest.mark.slow
+def test_other_libraries_see_that_it_is_missing(fresh_facts):
+    if any(importlib.metadata.distributions(name='torchvision')):
+        pytest.skip('it is installed')
+    assert fresh_facts == dict(
+        modules=[], spec=None, error='ModuleNotFoundError', mmengine=False,
+        transformers=False)
+
+
+@pytest.fixture
+def fresh_facts():
+    """What is found in a process that has imported all of MMPose."""
+    code = '''
+import importlib.util, json, sys
+import mmpose_raf, mmpose.apis, mmpose.visualization
+from mmengine.utils import is_installed
+from transformers.utils import is_torchvision_available
+spec = importlib.util.find_spec('torchvision')
+try:
     import torchvision
-    assert importlib.util.find_spec('torchvision') is torchvision.__spec__
-    assert torchvision.__spec__.origin is None
-    assert is_installed('torchvision') == installed
-    with pytest.raises(ModuleNotFoundError):
-        importlib.util.find_spec('torchvision.ops')
-    with pytest.raises(ImportError):
-        from torchvision.ops import nms  # noqa: F401
-    assert not hasattr(torchvision, '__file__')
-
-
-def test_weights_of_its_models(missing):
-    from mmengine.runner.checkpoint import get_torchvision_models
-    with pytest.raises(ImportError, match='torchvision.models needs'):
-        get_torchvision_models()
+    error = None
+except ImportError as problem:
+    error = type(problem).__name__
+print(json.dumps(dict(
+    modules=[name for name in sys.modules if name.startswith('torchvision')],
+    spec=spec and spec.name, error=error,
+    mmengine=is_installed('torchvision'),
+    transformers=is_torchvision_available())))
+'''
+    pytest.importorskip('transformers')
+    result = subprocess.run([sys.executable, '-c', code],
+                            env=dict(os.environ, PYTHONPATH=str(ROOT)),
+                            capture_output=True,
+                            text=True)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])

@@ -179,6 +179,10 @@ def test_a_small_camera_replaces_the_crop_alone(use_udp):
 @pytest.mark.parametrize('codec', [
     dict(type='SimCCLabel', input_size=(48, 64)),
     dict(type='RegressionLabel', input_size=(48, 64)),
+    dict(type='IntegralRegressionLabel',
+         input_size=(48, 64),
+         heatmap_size=(12, 16),
+         sigma=2.),
 ])
 def test_other_codecs_at_their_own_size_alone(codec):
     dataset = DATASETS.build(toy_dataset(1, codec=codec))

@@ -124,7 +124,7 @@ ERRORS = {
                                 'val_evaluator.ann_file', 'm.json'),
     # What MMEngine would find late, or trip over.
     'typo in train_cfg': ("train_cfg['max_epoch'] = 1", 'train_cfg.max_epoch',
-                          'no such argument'),
+                          'no such argument; use max_epochs'),
     'iterations': ("train_cfg['by_epoch'] = False", 'train_cfg.by_epoch',
                    'one epoch is one round'),
     'pretrained weights':

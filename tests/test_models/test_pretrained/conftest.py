@@ -15,24 +15,13 @@ TORCHVISION = ('torchvision', 'torchvision.datasets', 'torchvision.models',
 
 @pytest.fixture(scope='session')
 def transformers():
-    """Hugging Face transformers, imported as if there were no torchvision."""
-    with pytest.MonkeyPatch.context() as patch:
-        # It asks for the place alone, which the placeholder has.
-        patch.setattr(sys, 'meta_path', [
-            finder for finder in sys.meta_path
-            if getattr(finder, 'package', None) != 'torchvision'
-        ])
-        for name in list(sys.modules):
-            if name.split('.')[0] == 'torchvision':
-                patch.delitem(sys.modules, name)
-        library = importlib.import_module('transformers')
-        # mmdet has imported it before.
-        library.utils.import_utils.is_torchvision_available.cache_clear()
-        # Its models are imported when they are asked for.
-        for name in ('ViTModel', 'ViTMAEForPreTraining',
-                     'Dinov2WithRegistersModel', 'Dinov2Model',
-                     'VitPoseForPoseEstimation'):
-            getattr(library, name)
+    """Hugging Face transformers."""
+    library = importlib.import_module('transformers')
+    # Its models are imported when they are asked for.
+    for name in ('ViTModel', 'ViTMAEForPreTraining',
+                 'Dinov2WithRegistersModel', 'Dinov2Model',
+                 'VitPoseForPoseEstimation'):
+        getattr(library, name)
     return library
 
 
