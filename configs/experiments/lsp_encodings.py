@@ -12,4 +12,7 @@ axes = dict(
     encoding=dict(
         ape={{_base_.encodings.ape}},
         fourier={{_base_.fourier}},
+        fourier_lpe=[{{_base_.fourier}}, {
+            'model.backbone.lpe': True
+        }],
         gpe_lpe={{_base_.encodings.gpe_lpe}}))

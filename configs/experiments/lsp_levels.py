@@ -18,7 +18,25 @@ axes = dict(
     training=dict(
         fedavg={{_base_.trainings.fedavg}},
         one_upward={{_base_.trainings.one_upward}},
+        split={{_base_.trainings.split}},
+        # A lower and a higher level more: 1.14 of FedAvg's computation.
+        wide=[{{_base_.trainings.one_upward}}, {
+            'model.ladder': [(120, 160), (96, 128), (72, 96), (48, 64),
+                             (24, 32)],
+            'train_cfg.max_epochs': 11
+        }],
+        # The native size and the lowest in every batch: 1.28.
+        native_and_lowest=[{{_base_.trainings.ladder}}, {
+            'model.ladder': [(48, 64)],
+            'train_cfg.max_epochs': 9
+        }],
+        # All levels not above the native size, with a little distillation
+        # from the highest: 1.59.
+        distilled=[{{_base_.trainings.distilled}}, {
+            'train_cfg.max_epochs': 8
+        }],
         # 0.81 of FedAvg's computation in a round.
         one=[{{_base_.trainings.one}}, {
             'train_cfg.max_epochs': 15
         }]))
+seeds = [0, 1]

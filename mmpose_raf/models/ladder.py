@@ -6,6 +6,8 @@ would have cropped at that size: the same frame, and keypoints moved by the
 very transform that resized the image.
 """
 
+import itertools
+import math
 from typing import List, NamedTuple, Sequence
 
 import torch
@@ -28,11 +30,14 @@ class Level(NamedTuple):
         share (float): Weight w_l of its losses; those of all levels add up
             to 1.
         codec (UDPHeatmap | MSRAHeatmap): Codec of this size.
+        samples (slice): The samples of the batch that are trained at this
+            level; all of them by default.
     """
 
     size: Size
     share: float
     codec: HeatmapCodec
+    samples: slice = slice(None)
 
 
 def check_backbone_takes(backbone: nn.Module, size: Size, field: str):
@@ -121,6 +126,31 @@ def weigh_levels(levels: Sequence[Size], rule: str) -> List[float]:
         width * height if rule == 'area' else 1 for width, height in levels
     ]
     return [share / sum(shares) for share in shares]
+
+
+def split_batch(batch_size: int, shares: Sequence[float],
+                offset: float) -> List[slice]:
+    """Share a batch out among levels (systematic sampling).
+
+    Each level gets a run of samples, as many as its share of the batch,
+    rounded up or down so that a uniform offset gives the share exactly in the
+    mean.
+
+    Args:
+        batch_size (int): Samples B in the batch.
+        shares (list[float]): Weights of the levels, which add up to 1.
+        offset (float): In [0, 1).
+
+    Returns:
+        list[slice]: The samples of each level; a slice may be empty.
+    """
+    edges = [
+        math.floor(batch_size * passed + offset)
+        for passed in itertools.accumulate(shares)
+    ]
+    # Rounding errors of the shares must not cost the last sample.
+    edges[-1] = batch_size
+    return [slice(*pair) for pair in zip([0, *edges], edges)]
 
 
 def resample(maps: Tensor,

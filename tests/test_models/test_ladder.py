@@ -6,7 +6,8 @@ from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.models.ladder import (check_ladder, levels_of, resample,
-                                      resize_keypoints, weigh_levels)
+                                      resize_keypoints, split_batch,
+                                      weigh_levels)
 
 HIGH, MID, LOW = (192, 256), (144, 192), (96, 128)
 LADDER = [HIGH, MID, LOW]
@@ -50,6 +51,22 @@ def test_weights_of_levels_add_up_to_1():
     assert weigh_levels(LADDER, 'uniform') == [1 / 3] * 3
     assert weigh_levels(LADDER, 'area') == [16 / 29, 9 / 29, 4 / 29]
     assert weigh_levels([LOW], 'area') == [1]
+
+
+@pytest.mark.parametrize('batch_size', [1, 2, 7, 8])
+@pytest.mark.parametrize('rule', ['uniform', 'area'])
+def test_levels_get_their_shares_of_a_batch_in_the_mean(batch_size, rule):
+    shares = weigh_levels(LADDER, rule)
+    offsets = (np.arange(2900) + .5) / 2900
+    counts = []
+    for offset in offsets:
+        parts = split_batch(batch_size, shares, offset)
+        taken = [sample for part in parts for sample in range(8)[part]]
+        assert taken == list(range(batch_size))
+        counts.append([part.stop - part.start for part in parts])
+    wanted = batch_size * np.array(shares)
+    assert np.abs(np.array(counts) - wanted).max() < 1
+    np.testing.assert_allclose(np.mean(counts, 0), wanted, atol=1e-3)
 
 
 @pytest.mark.parametrize('ladder', [

@@ -58,6 +58,15 @@ trainings = dict(
         'model.upward': True,
         'model.test_cfg.fit_to_ladder': False
     },
+    # The same for a sample: each batch is shared out among all levels.
+    split={
+        'model.distill': None,
+        'model.levels': 'split',
+        'model.head.sigma_mode': 'relative',
+        'model.level_weights': 'uniform',
+        'model.upward': True,
+        'model.test_cfg.fit_to_ladder': False
+    },
     # The ladder without distillation: multi-resolution augmentation.
     ladder={
         **_all_levels, 'model.distill': None,

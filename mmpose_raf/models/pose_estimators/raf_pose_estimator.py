@@ -19,13 +19,13 @@ from mmpose_raf.models.heatmap_accuracy import heatmap_accuracy
 from mmpose_raf.models.heatmap_targets import encode_batch
 from mmpose_raf.models.ladder import (LEVEL_WEIGHTS, Level, levels_of,
                                       resample, resize_keypoints,
-                                      weigh_levels)
+                                      split_batch, weigh_levels)
 from mmpose_raf.models.pretrained import (is_pretrained,
                                           load_pretrained_estimator)
 from mmpose_raf.sizes import Size, size_name, size_of
 from .ladder_prediction import LadderPrediction
 
-LEVELS = ('all', 'one')
+LEVELS = ('all', 'split', 'one')
 PASSES = ('joint', 'in_turn')
 
 
@@ -52,11 +52,13 @@ class RAFPoseEstimator(LadderPrediction):
             ``'area'``, in proportion to the level's pixels, so that the
             many levels that fit below a high one do not outweigh it.
             Defaults to ``'uniform'``.
-        levels (str): ``'all'`` of them in every batch, as published, or
-            ``'one'``, drawn for each batch with the probability w_l: the
-            same task loss in the mean, at the cost of training without a
-            ladder. Distillation needs two levels of a batch and thus
-            ``'all'``. Defaults to ``'all'``.
+        levels (str): ``'all'`` of them for every sample, as published;
+            ``'one'`` for a batch, drawn with the probability w_l; or
+            ``'split'``, the batch shared out among them in proportion to
+            w_l. The task loss is the same in the mean, and the last two
+            cost as much as training without a ladder. Distillation compares
+            the levels of a sample and thus needs ``'all'``. Defaults to
+            ``'all'``.
         upward (bool): Whether the ladder's levels above the native size are
             trained as well, on the enlarged image; as published, they are
             not. Defaults to False.
@@ -98,9 +100,9 @@ class RAFPoseEstimator(LadderPrediction):
         self.upward = upward
         self.passes = check_choice(passes, PASSES, 'model.passes')
         self.levels = check_choice(levels, LEVELS, 'model.levels')
-        if levels == 'one' and distill:
+        if levels != 'all' and distill:
             raise ConfigError('model.distill',
-                              'one level of a batch has no teacher',
+                              'a sample trained at one level has no teacher',
                               "use distill=None, or levels='all'")
         self.distill_loss = MODELS.build(distill) if distill else None
         self._tells_passes = passes == 'joint' and not self.takes_levels
@@ -154,7 +156,7 @@ class RAFPoseEstimator(LadderPrediction):
             ``task_{H}x{W}`` and ``kd_{H}x{W}``, each level's terms as they
             are, for the log; ``acc_pose`` of the highest level trained.
         """
-        levels = self._choose_levels(size_of(inputs))
+        levels = self._choose_levels(size_of(inputs), len(inputs))
         if self._tells_passes and len(levels) > 1:
             self._tells_passes = False
             print_log(
@@ -167,16 +169,21 @@ class RAFPoseEstimator(LadderPrediction):
         compute = self.compiled_losses if is_compiled else self._losses
         return compute(tensors, levels)
 
-    def _choose_levels(self, native: Size) -> List[Level]:
-        """Levels of a batch, from high to low; draws one if so wanted."""
+    def _choose_levels(self, native: Size, batch_size: int) -> List[Level]:
+        """Levels of a batch, from high to low, with what is drawn of them."""
         sizes = levels_of(self.ladder, native, self.upward)
         shares = weigh_levels(sizes, self.level_weights)
+        parts = [slice(None)] * len(sizes)
         if self.levels == 'one':
             chosen = torch.multinomial(torch.tensor(shares), 1).item()
             sizes, shares = [sizes[chosen]], [1.]
+        elif self.levels == 'split':
+            parts = split_batch(batch_size, shares, torch.rand(()).item())
+            shares = [(part.stop - part.start) / batch_size for part in parts]
         return [
-            Level(size, share, resize_codec(self.codec, size, self.sigma_mode))
-            for size, share in zip(sizes, shares)
+            Level(size, share, resize_codec(self.codec, size, self.sigma_mode),
+                  part) for size, share, part in zip(sizes, shares, parts)
+            if share > 0
         ]
 
     def _losses(self, tensors: Sequence[Tensor],
@@ -204,9 +211,10 @@ class RAFPoseEstimator(LadderPrediction):
             heatmaps.append(self.head.forward(features))
             targets, drawn = encode_batch(
                 level.codec,
-                resize_keypoints(keypoints, size_of(inputs), level.size,
-                                 self.use_udp), visible)
-            level_weights = weights * (drawn > 0)
+                resize_keypoints(keypoints[level.samples], size_of(inputs),
+                                 level.size, self.use_udp),
+                visible[level.samples])
+            level_weights = weights[level.samples] * (drawn > 0)
             task = self.head.loss_module(heatmaps[-1], targets, level_weights)
             losses[f'task_{size_name(level.size)}'] = task.detach()
             part = level.share * task
@@ -239,8 +247,10 @@ class RAFPoseEstimator(LadderPrediction):
                         levels: Sequence[Level]) -> Iterator:
         """Features of each level."""
         native = size_of(inputs)
-        images = (inputs if level.size == native else resample(
-            inputs, level.size, self.use_udp) for level in levels)
+        images = (
+            inputs[level.samples] if level.size == native else resample(
+                inputs[level.samples], level.size, self.use_udp)
+            for level in levels)
         if self.passes == 'joint' and self.takes_levels:
             for features in self.backbone(list(images)):
                 yield self.neck(features) if self.with_neck else features

@@ -263,6 +263,45 @@ def test_one_level_a_batch_follows_torchs_seed():
     assert draw() == draw()
 
 
+def test_split_trains_each_sample_at_one_level():
+    torch.manual_seed(0)
+    model = build(levels='split', distill=None)
+    images, samples = batch_of(HIGH, count=6)
+    alone = build(ladder=[], distill=None)
+    alone.load_state_dict(model.state_dict())
+    # Batch normalisation would tie the samples of a level together.
+    model.eval(), alone.eval()
+    with torch.no_grad():
+        losses = model.loss(images, samples)
+        tasks = [
+            levels_by_hand(
+                alone,
+                images[[at]],
+                samples[at:at + 1], [size], [2],
+                native=HIGH)
+            for at, size in enumerate([HIGH, HIGH, MID, MID, LOW, LOW])
+        ]
+        expected = sum(loss_by_hand(task)[0] for task in tasks) / 6
+    torch.testing.assert_close(losses['loss_kpt'], expected)
+    assert set(losses) == {
+        'loss_kpt', 'task_256x192', 'task_192x144', 'task_128x96', 'acc_pose'
+    }
+
+
+def test_split_follows_torchs_seed():
+    model = build(levels='split', distill=None)
+    images, samples = batch_of(HIGH, count=2)
+
+    def draw():
+        torch.manual_seed(5)
+        with torch.no_grad():
+            return [sorted(model.loss(images, samples)) for _ in range(6)]
+
+    first = draw()
+    assert first == draw()
+    assert len(set(map(tuple, first))) > 1
+
+
 @pytest.mark.parametrize('native', [LOW, MID, (160, 224)])
 def test_levels_above_the_native_size_are_trained_if_wanted(native):
     model = build(upward=True, level_weights='area')
@@ -748,8 +787,9 @@ def test_backbones_and_head_of_mmpose_are_trained(backbone, channels, neck):
 @pytest.mark.parametrize('options, field, part', [
     (dict(ladder=None), 'model.ladder', 'None'),
     (dict(level_weights='size'), 'model.level_weights', 'uniform, area'),
-    (dict(levels='two'), 'model.levels', 'all, one'),
+    (dict(levels='two'), 'model.levels', 'all, split, one'),
     (dict(levels='one'), 'model.distill', 'no teacher'),
+    (dict(levels='split'), 'model.distill', 'no teacher'),
     (dict(ladder=[HIGH, (100, 132)]), 'model.ladder', '132x100'),
     (dict(ladder=[HIGH, (97, 128)]), 'input_size', r'\(97, 128\)'),
     (dict(head=head_cfg('HeatmapHead', decoder=None)), 'model.head.decoder',
