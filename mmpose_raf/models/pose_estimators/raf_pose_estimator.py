@@ -251,7 +251,9 @@ class RAFPoseEstimator(LadderPrediction):
             inputs[level.samples] if level.size == native else resample(
                 inputs[level.samples], level.size, self.use_udp)
             for level in levels)
-        if self.passes == 'joint' and self.takes_levels:
+        # A backbone that takes levels together takes the same samples of each.
+        is_joint = self.passes == 'joint' and self.levels == 'all'
+        if is_joint and self.takes_levels:
             for features in self.backbone(list(images)):
                 yield self.neck(features) if self.with_neck else features
         else:
