@@ -7,7 +7,8 @@ from typing import Sequence
 class ConfigError(ValueError):
     """A config, data or checkpoint that cannot be used as it stands.
 
-    The tools print it as one line and exit with code 2.
+    The tools print it as one line and exit with code 2. Line breaks and
+    control characters, which names in hostile files may hold, are escaped.
 
     Args:
         field (str): What is wrong, as the user wrote it, e.g.
@@ -17,7 +18,7 @@ class ConfigError(ValueError):
     """
 
     def __init__(self, field: str, problem: str, fix: str):
-        super().__init__(f'{field}: {problem}; {fix}')
+        super().__init__(_in_one_line(f'{field}: {problem}; {fix}'))
         self.field = field
         self.problem = problem
         self.fix = fix
@@ -28,6 +29,13 @@ class TrainingError(Exception):
 
     The tools print it as one line and exit with code 1.
     """
+
+
+def _in_one_line(text: str) -> str:
+    """Escape what a terminal would obey."""
+    return ''.join(
+        character if character.isprintable() else repr(character)[1:-1]
+        for character in text)
 
 
 def describe_error(error: Exception) -> str:

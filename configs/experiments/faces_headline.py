@@ -16,11 +16,19 @@ _short = {
 }
 input_sizes = [(32, 32), (64, 64), (96, 96), (128, 128), (192, 192),
                (256, 256)]
+seeds = [0, 1, 2]
 axes = dict(
     size=dict(vit64={{_base_.vit64}}),
     data=dict(scratch=_short),
     training=dict(
         stock=[{{_base_.encodings.ape}}, {{_base_.trainings.fedavg_pixel}}],
+        # 1.59 of the others' computation in a round.
+        paper=[
+            {{_base_.encodings.gpe_lpe}}, {{_base_.trainings.paper}}, {
+                'train_cfg.max_epochs': 10,
+                'train_cfg.val_interval': 10
+            }
+        ],
         fedavg=[{{_base_.fourier}}, {{_base_.trainings.fedavg}}],
         default=[
             {{_base_.fourier}}, {{_base_.trainings.one_upward}},

@@ -1,4 +1,4 @@
-# The checkpoints from which lsp_headline.py starts, one for each encoding.
+# The checkpoints from which the sets on LSP start, one for each encoding.
 _base_ = [
     '_base_/small_runs.py', '_base_/trainings.py', '_base_/synthetic_sizes.py'
 ]
@@ -8,5 +8,7 @@ axes = dict(
     size=dict(vit64={{_base_.vit64}}),
     data=dict(turned={{_base_.pretraining}}),
     encoding=dict(
-        ape={{_base_.encodings.ape}}, fourier={{_base_.fourier}}),
+        ape={{_base_.encodings.ape}},
+        fourier={{_base_.fourier}},
+        gpe_lpe={{_base_.encodings.gpe_lpe}}),
     training=dict(fedavg={{_base_.trainings.fedavg}}))

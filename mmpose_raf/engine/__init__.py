@@ -4,6 +4,7 @@ from inspect import isabstract, isclass
 
 from mmpose_raf import federation
 from mmpose_raf.registry import AGGREGATORS, LOCAL_OBJECTIVES
+from .computation_hook import ComputationHook
 from .evaluate_run import evaluate_run
 from .feature_movement_hook import FeatureMovementHook
 from .federated_hook import FederatedHook
@@ -24,7 +25,8 @@ for _registry, _base in ((AGGREGATORS, federation.Aggregator),
             _registry.register_module(module=_part)
 
 __all__ = [
-    'FeatureMovementHook', 'FederatedHook', 'FederatedTrainLoop',
-    'FederationSettings', 'MultiResolutionTestLoop', 'MultiResolutionValLoop',
-    'PGDHook', 'ViTLayerDecayOptimWrapperConstructor', 'evaluate_run'
+    'ComputationHook', 'FeatureMovementHook', 'FederatedHook',
+    'FederatedTrainLoop', 'FederationSettings', 'MultiResolutionTestLoop',
+    'MultiResolutionValLoop', 'PGDHook',
+    'ViTLayerDecayOptimWrapperConstructor', 'evaluate_run'
 ]

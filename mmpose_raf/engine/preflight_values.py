@@ -32,6 +32,11 @@ _DICT_OR_DICTS = _Rule(
     'a dict or a list of dicts',
     lambda value: _DICT.is_valid(value) or _DICTS.is_valid(value))
 _TEXT = _Rule('a string', lambda value: isinstance(value, str) and value != '')
+# MMEngine imports the registry of this package.
+_SCOPE = _Rule(
+    "the name of a package, such as 'mmpose'",
+    lambda value: isinstance(value, str) and all(
+        part.isidentifier() for part in value.split('.')))
 _BOOL = _Rule('True or False', lambda value: isinstance(value, bool))
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -53,7 +58,7 @@ _RULES = {
     'work_dir': _TEXT,
     'load_from': _TEXT,
     'resume': _BOOL,
-    'default_scope': _TEXT,
+    'default_scope': _SCOPE,
     'train_cfg.max_epochs': _whole_from(1),
     'train_cfg.val_interval': _whole_from(1),
     'train_cfg.val_begin': _whole_from(1),

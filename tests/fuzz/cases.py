@@ -130,6 +130,9 @@ class Fuzzer:
 
     def _config(self, rng: random.Random):
         tree, change = mutate(self.config, rng)
+        # The command line gives a run without one its own.
+        if tree.get('work_dir') is None:
+            tree['work_dir'] = self.config['work_dir']
         cfg = Config(tree, format_python_code=False)
 
         def check():
