@@ -48,6 +48,7 @@ KILLS ?= 100
 FIRST ?= 0
 
 fuzz: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz.stock_configs
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz --cases $(CASES) --first $(FIRST)
 	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -W ignore -m tests.fuzz.kills $(KILLS)
 

@@ -168,8 +168,10 @@ def _fits(value: Any, hint: Any, strict: bool) -> bool:
     """Whether a value can be meant by an annotation."""
     origin = typing.get_origin(hint) or hint
     if origin in _UNIONS:
-        return any(
-            _fits(value, option, strict) for option in typing.get_args(hint))
+        options = typing.get_args(hint)
+        return any(_fits(value, option, strict)
+                   for option in options) or not strict and _mixes(
+                       value, options)
     if not isinstance(value, _PLAIN) or origin not in _TAKEN:
         return True
     if value is None and not strict:
@@ -182,6 +184,20 @@ def _fits(value: Any, hint: Any, strict: bool) -> bool:
     if isinstance(value, (list, tuple)):
         return _items_fit(value, typing.get_args(hint), strict)
     return True
+
+
+def _mixes(value: Any, options: Tuple[Any, ...]) -> bool:
+    """Whether items of a list fit some of several lists.
+
+    MMPose annotates lists of mixed items by Union[List[...], List[...]].
+    """
+    lists = [
+        option for option in options
+        if _TAKEN.get(typing.get_origin(option)) == _LIST
+    ]
+    return bool(lists) and isinstance(value, _LIST) and all(
+        any(_fits([item], option, False) for option in lists)
+        for item in value)
 
 
 def _items_fit(values: Any, hints: Tuple[Any, ...], strict: bool) -> bool:

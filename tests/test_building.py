@@ -5,6 +5,7 @@ from typing import List, Optional, Sequence, Tuple, Union
 import pytest
 from mmengine.config import ConfigDict
 from mmengine.registry import Registry
+from mmpose.registry import TRANSFORMS
 from torch import nn
 
 from mmpose_raf.building import build, check_signature, explaining
@@ -290,3 +291,18 @@ def test_missing_packages(error, told):
     with pytest.raises(ConfigError) as raised:
         build(OTHERS, dict(type='NeedsPackage', error=error), 'part')
     assert str(raised.value) == told
+
+
+@pytest.mark.parametrize('mapping, problem', [
+    ([(0, 1), ((1, 2), 0)], None),
+    ([(0, 1), ('1', 0)], 'mapping'),
+    ([], None),
+])
+def test_lists_of_other_libraries_may_be_mixed(mapping, problem):
+    part = dict(type='KeypointConverter', num_keypoints=2, mapping=mapping)
+    if problem is None:
+        check_signature(TRANSFORMS, part, 'pipeline[0]')
+        assert TRANSFORMS.build(part).num_keypoints == 2
+    else:
+        with pytest.raises(ConfigError, match=problem):
+            check_signature(TRANSFORMS, part, 'pipeline[0]')
