@@ -1,7 +1,7 @@
-"""Compare how soon federated runs become accurate on the simulated clock.
+"""Compare how soon, or at what computation, federated runs become accurate.
 
-Each argument is the work dir of a run whose clients have samples_per_second.
-Writes time_to_accuracy.md and time_to_accuracy.png, and prints the table: of
+Each argument is the work dir of a run. By time its clients need
+samples_per_second, by computation it needs a ComputationHook. Writes time_to_accuracy.md and time_to_accuracy.png, and prints the table: of
 each target the end of the first validated round that reached it, '-' if none
 did. Wrong arguments are refused in one line, with exit code 2.
 """
@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from mmpose_raf.errors import make_folder
-from mmpose_raf.evaluation.time_to_accuracy import compare_runs
+from mmpose_raf.evaluation.time_to_accuracy import COSTS, compare_runs
 from mmpose_raf.visualization.time_to_accuracy_plot import (
     plot_time_to_accuracy)
 
@@ -31,9 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser):
                         metavar='FOLDER',
                         help='where table and picture go')
     parser.add_argument(
+        '--by',
+        choices=list(COSTS),
+        default='time',
+        help='simulated seconds, or pixels through the backbone (default: '
+        'time)')
+    parser.add_argument(
         '--metric',
-        help='metric of the validations, e.g. PCK or coco/AP (default: what '
-        'is usually reported)')
+        nargs='+',
+        default=[None],
+        help='metrics of the validations, e.g. PCK, coco/AP or 64x48/PCK, '
+        'each with a table and a panel (default: what is usually reported)')
     parser.add_argument(
         '--target',
         nargs='+',
@@ -45,10 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser):
 
 def main(args: argparse.Namespace):
     """Compare, write and print."""
-    comparison = compare_runs(args.runs, args.metric, args.target)
+    comparisons = [
+        compare_runs(args.runs, metric, args.target, COSTS[args.by])
+        for metric in args.metric
+    ]
     make_folder(args.out_dir, '--out-dir')
-    table = comparison.table()
+    table = '\n\n'.join(comparison.table() for comparison in comparisons)
     (args.out_dir / f'{NAME}.md').write_text(f'{table}\n', encoding='utf-8')
-    plot_time_to_accuracy(comparison, args.out_dir / f'{NAME}.png')
+    plot_time_to_accuracy(comparisons, args.out_dir / f'{NAME}.png')
     print(table)
     print(f'Picture: {args.out_dir / NAME}.png')

@@ -9,7 +9,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from torch import Tensor, nn
 
-MEGAPIXELS = 'federation/megapixels'
+from mmpose_raf.evaluation.training_log import MEGAPIXELS
 
 
 @HOOKS.register_module()

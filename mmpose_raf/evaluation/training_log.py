@@ -9,8 +9,10 @@ Curves = Dict[str, Dict[str, List[Tuple[int, float]]]]
 Rounds = Dict[int, Dict[str, float]]
 
 FEATURES = 'features'
-# The whole federation's, no client's
+# The whole federation's, no client's, though one may be named so
 CLOCK = 'federation/clock'
+MEGAPIXELS = 'federation/megapixels'
+TOTALS = (CLOCK, MEGAPIXELS)
 # What MMEngine adds to the metrics of a validation
 TIMES = ('data_time', 'time')
 
@@ -35,26 +37,27 @@ def read_training_log(work_dir: Path) -> Curves:
     for step in sorted(rounds):
         for key, value in rounds[step].items():
             owner, _, quantity = key.rpartition('/')
-            if key != CLOCK:
+            if key not in TOTALS:
                 curves.setdefault(owner, {}).setdefault(quantity, []).append(
                     (step, value))
     return curves
 
 
-def read_clock(work_dir: Path) -> Dict[int, float]:
-    """Read when the rounds of a run ended on the simulated clock.
+def read_total(work_dir: Path, key: str) -> Dict[int, float]:
+    """Read what the rounds of a run had cost the federation at their ends.
 
     Args:
         work_dir (Path): The work dir of the run.
+        key (str): What was logged, one of ``TOTALS``: simulated seconds, or
+            megapixels through the backbone, since the start.
 
     Returns:
-        dict: Simulated seconds since the start by rising round. Empty if the
-        clients of the run have no speed.
+        dict: The values by rising round. Empty if it was not logged.
     """
     rounds = _read_rounds(work_dir, _is_of_round)
     return {
-        step: rounds[step][CLOCK]
-        for step in sorted(rounds) if CLOCK in rounds[step]
+        step: rounds[step][key]
+        for step in sorted(rounds) if key in rounds[step]
     }
 
 
@@ -108,8 +111,8 @@ def _read_lines(path: Path) -> Iterator[dict]:
 def _is_of_round(line: dict) -> bool:
     if not line or not all('/' in key for key in line):
         return False  # MMEngine's lines hold keys without an owner
-    # A round without participants logs the clock alone.
-    return (CLOCK in line or any(key.endswith('/seconds') for key in line)
+    # A round without participants logs the totals alone.
+    return (any(key in TOTALS or key.endswith('/seconds') for key in line)
             or all(key.startswith(f'{FEATURES}/') for key in line))
 
 

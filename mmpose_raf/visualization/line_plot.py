@@ -108,14 +108,29 @@ def save_curves(figure: Figure, axes: Axes, handles: Dict[str, Artist],
         path (Path): Where to write the PNG.
         note (str, optional): What the y axis says beside. Defaults to None.
     """
+    finish_axes(axes, scale, label, note)
+    add_legend(figure, handles)
+    figure.savefig(path, dpi=DPI)
+
+
+def finish_axes(axes: Axes,
+                scale: MetricScale,
+                label: str,
+                note: Optional[str] = None):
+    """Name the axes, keep percentages in their limits, and add a grid.
+
+    Args:
+        axes (Axes): Axes with the metric upwards.
+        scale (MetricScale): How the metric is written.
+        label (str): What the x axis shows.
+        note (str, optional): What the y axis says beside. Defaults to None.
+    """
     if scale.is_percent:
         set_percent_limits(axes)
     axes.set_xlabel(label)
     axes.set_ylabel(f'{scale.label}, {note}' if note else scale.label)
     axes.grid(axis='y', color='0.9')
     axes.set_axisbelow(True)
-    add_legend(figure, handles)
-    figure.savefig(path, dpi=DPI)
 
 
 def add_legend(figure: Figure, handles: Dict[str, Artist]):

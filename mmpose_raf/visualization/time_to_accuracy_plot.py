@@ -1,39 +1,58 @@
-"""Accuracy against simulated time, as a picture."""
+"""Accuracy against simulated time or computation, as a picture."""
 
 from pathlib import Path
+from typing import Dict, Sequence
 
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmpose_raf.evaluation.time_to_accuracy import TimeToAccuracy
-from .line_plot import WIDTH, line_style, save_curves
+from .line_plot import DPI, WIDTH, add_legend, finish_axes, line_style
 from .training_curves import NUM_MARKERS
 
 
-def plot_time_to_accuracy(comparison: TimeToAccuracy, path: Path):
-    """Plot a metric against the simulated clock, a line for each run.
+def plot_time_to_accuracy(comparisons: Sequence[TimeToAccuracy], path: Path):
+    """Plot metrics against what the runs cost, a line for each run.
 
     Each marker's place is a validated round; of many rounds not all have
     one. Dotted lines are the targets.
 
     Args:
-        comparison (TimeToAccuracy): The runs.
+        comparisons (list[TimeToAccuracy]): The same runs by one or more
+            metrics, each of which gets a panel.
         path (Path): Where to write the PNG.
     """
+    columns = min(2, len(comparisons))
+    rows = -(-len(comparisons) // columns)
+    figure = Figure(
+        figsize=(WIDTH, 4 if rows == 1 else 2.7 * rows), layout='constrained')
+    panels = figure.subplots(rows, columns, squeeze=False).flatten()
+    handles: Dict[str, Artist] = {}
+    label = comparisons[0].cost.label
+    for comparison, axes in zip(comparisons, panels):
+        handles.update(_plot_lines(comparison, axes))
+        finish_axes(axes, comparison.scale, label if columns == 1 else '')
+    if columns > 1:  # one label below all panels
+        figure.supxlabel(label, fontsize='medium')
+    for axes in panels[len(comparisons):]:
+        axes.set_axis_off()
+    add_legend(figure, handles)
+    figure.savefig(path, dpi=DPI)
+
+
+def _plot_lines(comparison: TimeToAccuracy, axes: Axes) -> Dict[str, Artist]:
+    """Draw a metric; return what stands for each label."""
     scale = comparison.scale
-    figure = Figure(figsize=(WIDTH, 4), layout='constrained')
-    axes = figure.add_subplot()
-    handles = {}
+    handles: Dict[str, Artist] = {}
     for index, run in enumerate(comparison.runs):
-        seconds, values = zip(*run.curve(scale.metric))
+        costs, values = zip(*run.curve(scale.metric))
         handles[run.name], = axes.plot(
-            seconds, [scale.factor * value for value in values],
+            costs, [scale.factor * value for value in values],
             markevery=-(-len(values) // NUM_MARKERS),
             **line_style(index))
     for target in comparison.targets:
-        handles['target'] = axes.axhline(target,
-                                         color='black',
-                                         linestyle=':',
-                                         linewidth=1)
+        handles['target'] = axes.axhline(
+            target, color='black', linestyle=':', linewidth=1)
     axes.set_xlim(left=0)
-    save_curves(figure, axes, handles, scale,
-                'simulated time since the start in seconds', path)
+    return handles

@@ -6,9 +6,10 @@ import pytest
 
 from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.metric_scale import MetricScale
-from mmpose_raf.evaluation.time_to_accuracy import (TimedRun, TimeToAccuracy,
+from mmpose_raf.evaluation.time_to_accuracy import (COSTS, TimedRun,
+                                                    TimeToAccuracy,
                                                     compare_runs)
-from mmpose_raf.evaluation.training_log import (read_clock, read_training_log,
+from mmpose_raf.evaluation.training_log import (read_total, read_training_log,
                                                 read_validations)
 from mmpose_raf.visualization import plot_training_curves
 from tests.test_evaluation.drift_results import write_log
@@ -49,7 +50,7 @@ def write_run(work_dir,
 def compare(runs, metric=None, targets=()):
     comparison = compare_runs(runs, metric, targets)
     return comparison, [[
-        comparison.seconds_to(run, target) for target in targets
+        comparison.cost_to(run, target) for target in targets
     ] for run in comparison.runs]
 
 
@@ -74,6 +75,27 @@ def test_the_table_has_a_row_for_each_run(tmp_path):
         '| --- | ---: | ---: | ---: | ---: | ---: |',
         r'| fast\_1 | 2 | 5.0 | 50.0 | 5.0 | - |',
         '| slow | 3 | 30.0 | 50.0 | 10.0 | - |'
+    ]
+
+
+def test_runs_are_compared_by_their_computation(tmp_path):
+    for name, pixels in (('a', 2.), ('b', 8.)):
+        lines = []
+        for step, score in enumerate([.25, .5], 1):
+            lines += [
+                *trained(step), {
+                    'federation/megapixels': step * pixels,
+                    'step': step
+                },
+                validated(step, PCK=score)
+            ]
+        write_log(tmp_path / name, '20260101_000000', lines)
+    comparison = compare_runs([tmp_path / 'a', tmp_path / 'b'], 'PCK', [50],
+                              COSTS['computation'])
+    assert comparison.table().splitlines() == [
+        '| run | rounds | trained megapixels | best PCK in % | '
+        'megapixels to 50 % |', '| --- | ---: | ---: | ---: | ---: |',
+        '| a | 2 | 4.0 | 50.0 | 4.0 |', '| b | 2 | 16.0 | 50.0 | 16.0 |'
     ]
 
 
@@ -130,7 +152,7 @@ def test_a_resumed_run_goes_on_and_replaces(tmp_path):
     assert seconds == [[22., 33., None]]
     run, = comparison.runs
     assert run.clock == {1: 10., 2: 22., 3: 33.}
-    assert run.rounds == 3 and run.seconds == 33.
+    assert run.rounds == 3 and run.total == 33.
 
 
 def test_default_metric_is_the_usual_one_of_all_runs(tmp_path):
@@ -159,7 +181,7 @@ def test_the_clock_is_no_client(tmp_path):
     write_log(tmp_path, '20260101_000000', lines)
     curves = read_training_log(tmp_path)
     assert list(curves) == ['high', 'low']
-    assert read_clock(tmp_path) == {1: 5., 2: 10.}
+    assert read_total(tmp_path, 'federation/clock') == {1: 5., 2: 10.}
     plot_training_curves(curves, tmp_path / 'training.png')
 
 
@@ -172,7 +194,7 @@ def test_a_client_may_be_called_like_the_federation(tmp_path):
 def test_a_round_without_anybody_has_its_time(tmp_path):
     lines = trained(1, 5.) + [{'federation/clock': 7., 'step': 2}]
     write_log(tmp_path, '20260101_000000', lines + trained(3, 9.))
-    assert read_clock(tmp_path) == {1: 5., 2: 7., 3: 9.}
+    assert read_total(tmp_path, 'federation/clock') == {1: 5., 2: 7., 3: 9.}
     assert read_training_log(tmp_path)['high']['loss'] == [(1, 0.5), (3, 0.5)]
 
 
@@ -206,8 +228,8 @@ def test_validations_off_the_clock_do_not_count(tmp_path):
     write_log(tmp_path, '20260101_000000',
               [validated(0, PCK=1), *trained(1, 5.),
                validated(1, PCK=0.5)])
-    run = TimedRun.read(tmp_path, 'run')
+    run = TimedRun.read(tmp_path, 'run', COSTS['time'])
     assert run.curve('PCK') == [(5., 0.5)]
     comparison = TimeToAccuracy([run], MetricScale('PCK', 100, True),
                                 'greater', [])
-    assert comparison.seconds_to(run, 50) == 5.
+    assert comparison.cost_to(run, 50) == 5.

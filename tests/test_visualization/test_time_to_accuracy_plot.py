@@ -3,7 +3,8 @@
 import pytest
 
 from mmpose_raf.evaluation.metric_scale import MetricScale
-from mmpose_raf.evaluation.time_to_accuracy import TimedRun, TimeToAccuracy
+from mmpose_raf.evaluation.time_to_accuracy import (COSTS, TimedRun,
+                                                    TimeToAccuracy)
 from mmpose_raf.visualization.time_to_accuracy_plot import (
     plot_time_to_accuracy)
 from tests.test_visualization.test_drift_pictures import (
@@ -21,8 +22,9 @@ def draw(saved_figures, tmp_path):
             runs.append(
                 TimedRun(name, dict(enumerate(seconds)),
                          dict(enumerate(metrics))))
-        plot_time_to_accuracy(TimeToAccuracy(runs, scale, rule, list(targets)),
-                              tmp_path / 'picture.png')
+        plot_time_to_accuracy(
+            [TimeToAccuracy(runs, scale, rule, list(targets))],
+            tmp_path / 'picture.png')
         assert (tmp_path / 'picture.png').read_bytes()[1:4] == b'PNG'
         figure, = saved_figures
         return figure
@@ -61,3 +63,24 @@ def test_many_long_runs_stay_on_the_canvas(draw):
     assert_legend_is_free(figure)
     assert len({handle.get_marker()
                 for handle in labelled(figure).values()}) == 9
+
+
+def test_each_metric_has_a_panel(saved_figures, tmp_path):
+    names = ('32x24/PCK', '64x48/PCK', '128x96/PCK')
+    run = TimedRun('run', {1: 2.5}, {1: dict.fromkeys(names, .5)},
+                   COSTS['computation'])
+    plot_time_to_accuracy([
+        TimeToAccuracy([run], MetricScale(name, 100, True), 'greater', [])
+        for name in names
+    ], tmp_path / 'picture.png')
+    figure, = saved_figures
+    *panels, empty = figure.axes
+    assert [axes.get_ylabel() for axes in panels
+            ] == [f'{name} in %' for name in names]
+    assert all(lines_of(axes) == [[[2.5, 50]]] for axes in panels)
+    assert figure.get_supxlabel() == (
+        'megapixels through the backbone in training')
+    assert not any(axes.get_xlabel() for axes in panels)
+    assert not empty.axison
+    assert list(labelled(figure)) == ['run']
+    assert_all_on_canvas(figure)
