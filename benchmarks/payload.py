@@ -84,8 +84,10 @@ def train(options: argparse.Namespace, kind: str, seed: int) -> tuple:
         runner.message_hub.log_scalars.items()
         if name.startswith('val/') and name.endswith('PCK')
     ]
-    return (100 * statistics.mean(scores), watch.traffic, watch.first,
-            runner.model.state_dict())
+    score = 100 * statistics.mean(scores)
+    # To follow it by: the table comes at the end.
+    print(f'{kind}, seed {seed}: PCK {score:.2f} %', flush=True)
+    return score, watch.traffic, watch.first, runner.model.state_dict()
 
 
 def measure(options: argparse.Namespace) -> List[Row]:

@@ -24,7 +24,9 @@ BELOW = {
     'engine': {
         'attacks', 'datasets', 'defences', 'evaluation', 'federation', 'models'
     },
-    'flower': {'checkpoints', 'datasets', 'engine', 'federation'},
+    'flower': {
+        'checkpoints', 'datasets', 'engine', 'evaluation', 'federation'
+    },
     'experiments': {'engine', 'evaluation'},
     'commands': {
         'engine', 'evaluation', 'experiments', 'export', 'models',

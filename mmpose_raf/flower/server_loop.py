@@ -2,11 +2,9 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from flwr.app import MessageType
-from mmengine.evaluator import Evaluator
-from mmengine.runner import BaseLoop
 
 from mmpose_raf.datasets.distributions import num_shares
 from mmpose_raf.datasets.schedule import SynchronousSchedule
@@ -20,12 +18,12 @@ from mmpose_raf.engine.resumed_federation import describe_run
 from mmpose_raf.engine.round_log import log_refusal
 from mmpose_raf.engine.round_loop import RoundLoop, check_federation
 from mmpose_raf.errors import ConfigError, TrainingError
-from mmpose_raf.federation import (Payload, RoundReport, Server,
-                                   TrainRequest)
+from mmpose_raf.federation import Payload, RoundReport, Server, TrainRequest
 from mmpose_raf.federation.state_math import clone_state, copy_state
+from mmpose_raf.sizes import Size
+from .clients_val_loop import ClientsValLoop
 from .nodes import Answer, Nodes
-from .records import (Expected, Terms, pack_request, pack_weights,
-                      unpack_evaluation, unpack_update)
+from .records import Expected, Terms, pack_request, unpack_update
 from .tensors import MessageError
 
 # In place of a partition's: what the clients hold the server does not know.
@@ -195,75 +193,6 @@ class ServerTrainLoop(RoundLoop):
             server=self.server.state_dict())
 
 
-class ClientsValLoop(BaseLoop):
-    """Validation by the clients, each on its own data.
-
-    Logs the metrics of each as ``<client>/<metric>``, and their means by
-    samples as ``<metric>``, which ``save_best`` can follow.
-
-    Args:
-        loop (ServerTrainLoop): The loop of the training.
-    """
-
-    def __init__(self, loop: ServerTrainLoop):
-        super().__init__(loop.runner, loop.dataloader)
-        self.loop = loop
-        self.evaluator: Optional[Evaluator] = None
-
-    def run(self) -> Dict[str, float]:
-        """Ask all clients that are connected."""
-        runner, loop = self.runner, self.loop
-        runner.call_hook('before_val')
-        runner.call_hook('before_val_epoch')
-        answers = loop.nodes.ask(
-            MessageType.EVALUATE, {
-                name: pack_weights(
-                    loop.terms,
-                    loop.server.aggregator.part_of(loop.server.state, name,
-                                                   loop.server.version),
-                    loop.taken.get(name, -1))
-                for name in loop.nodes.find(loop.terms)
-            }, loop.patience.answer)
-        results = {}
-        for name, answer in answers.items():
-            try:
-                if isinstance(answer, str):
-                    raise MessageError(answer)
-                results[name] = unpack_evaluation(answer)
-            except MessageError as error:
-                runner.logger.error(
-                    f'Client {name} has not evaluated: {error}')
-        metrics = mean_by_samples(results)
-        runner.call_hook('after_val_epoch', metrics=metrics)
-        runner.call_hook('after_val')
-        return metrics
-
-
-def mean_by_samples(results: Dict[str, tuple]) -> Dict[str, float]:
-    """Metrics of each client and their means.
-
-    Args:
-        results (dict[str, tuple[dict[str, float], int]]): For each client
-            its metrics and the number of its samples.
-
-    Returns:
-        dict[str, float]: ``<client>/<metric>`` for each, and ``<metric>``,
-        the mean by samples over the clients that have it.
-    """
-    metrics = {
-        f'{client}/{name}': value
-        for client, (values, _) in results.items()
-        for name, value in values.items()
-    }
-    for name in dict.fromkeys(name for values, _ in results.values()
-                              for name in values):
-        held = [(values[name], count) for values, count in results.values()
-                if name in values]
-        metrics[name] = sum(value * count for value, count in held) / sum(
-            count for _, count in held)
-    return metrics
-
-
 class ServerHook(FederatedHook):
     """Hands a runner the loops of a server.
 
@@ -272,22 +201,26 @@ class ServerHook(FederatedHook):
         nodes (Nodes): Its clients.
         training (str): See :func:`describe_training`.
         patience (Patience): How long it waits for them.
-        clients_evaluate (bool): Whether the clients validate.
+        clients_sizes (list[tuple[int, int]], optional): At which sizes the
+            clients validate, see :class:`ClientsValLoop`. Defaults to None:
+            they do not.
     """
 
     def __init__(self, settings: FederationSettings, nodes: Nodes,
-                 training: str, patience: Patience, clients_evaluate: bool):
+                 training: str, patience: Patience,
+                 clients_sizes: Optional[Sequence[Size]] = None):
         super().__init__()
         self.settings = settings
         self.nodes = nodes
         self.training = training
         self.patience = patience
-        self.clients_evaluate = clients_evaluate
+        self.clients_sizes = clients_sizes
 
     def before_run(self, runner):
         """Put the loops into the places of the runner's own."""
         runner._train_loop = ServerTrainLoop(runner, self.settings,
                                              self.nodes, self.training,
                                              self.patience)
-        if self.clients_evaluate:
-            runner._val_loop = ClientsValLoop(runner._train_loop)
+        if self.clients_sizes is not None:
+            runner._val_loop = ClientsValLoop(runner._train_loop,
+                                              self.clients_sizes)

@@ -41,6 +41,8 @@ def run_server(grid: Grid, deployment: Deployment) -> Runner:
     cfg = read_config(deployment.config, 'run config: config')
     settings = read_settings(cfg)
     training = describe_training(cfg, settings)
+    sizes = [tuple(size) for size in
+             (cfg.get('val_cfg') or {}).get('input_sizes', ())]
     _localise(cfg, deployment)
     _check(cfg, settings)
     seed_alike(cfg, settings)
@@ -58,7 +60,7 @@ def run_server(grid: Grid, deployment: Deployment) -> Runner:
                 Nodes(grid, [client.name for client in settings.clients],
                       runner.logger), training,
                 Patience(deployment.wait, deployment.timeout),
-                deployment.evaluate == 'clients'))
+                sizes if deployment.evaluate == 'clients' else None))
         runner.train()
     return runner
 
