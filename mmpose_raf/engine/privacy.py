@@ -53,15 +53,10 @@ def check_private_model(model: nn.Module, aggregator: Aggregator,
         local_params (str | tuple[str]): See :class:`FederationSettings`.
 
     Raises:
-        ConfigError: If a shared entry is not trained, or the library that
-            counts the budget is missing.
+        ConfigError: If a shared entry is not trained.
     """
     if not isinstance(aggregator, DPFedAvg):
         return
-    if find_spec(LIBRARY) is None:
-        raise ConfigError(LIBRARY, 'it is not installed',
-                          "install it with `pip install 'mmpose_raf[privacy]'`"
-                          ', DPFedAvg counts its budget with it')
     personal = PersonalLayers(model, local_params, 'cpu')
     trained = set(personal.trained())
     for name in personal.shared(model.state_dict()):
@@ -71,6 +66,19 @@ def check_private_model(model: nn.Module, aggregator: Aggregator,
                 'DPFedAvg protects what is trained',
                 "keep it with the clients, e.g. local_params='norm' for "
                 "BatchNorm's statistics")
+
+
+def check_accountant(aggregator: Aggregator):
+    """Refuse a server that cannot count the budget; clients need not.
+
+    Raises:
+        ConfigError: If the library for it is missing.
+    """
+    if isinstance(aggregator, DPFedAvg) and find_spec(LIBRARY) is None:
+        raise ConfigError(
+            LIBRARY, 'it is not installed',
+            "install it with `pip install 'mmpose_raf[privacy]'`"
+            ', DPFedAvg counts its budget with it')
 
 
 def log_privacy(runner: Runner, server: Server):
@@ -85,8 +93,7 @@ def log_privacy(runner: Runner, server: Server):
     if not isinstance(aggregator, DPFedAvg) or not server.num_requests:
         return
     rounds = max(server.num_requests.values())
-    epsilon = epsilon_of(aggregator.noise_multiplier, rounds,
-                         aggregator.delta)
+    epsilon = epsilon_of(aggregator.noise_multiplier, rounds, aggregator.delta)
     runner.logger.info(
         f'Privacy: epsilon {epsilon:.4g} at delta {aggregator.delta:g}; most '
         f'trainings of a client: {rounds}')
@@ -109,6 +116,5 @@ def epsilon_of(noise_multiplier: float, rounds: int, delta: float) -> float:
     import dp_accounting
     from dp_accounting import rdp
     accountant = rdp.RdpAccountant()
-    accountant.compose(
-        dp_accounting.GaussianDpEvent(noise_multiplier), rounds)
+    accountant.compose(dp_accounting.GaussianDpEvent(noise_multiplier), rounds)
     return accountant.get_epsilon(delta)

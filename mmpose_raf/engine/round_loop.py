@@ -14,7 +14,7 @@ from .client_charts import ClientCharts
 from .federation_settings import FederationSettings
 from .narrow_checks import check_stand_ins
 from .plugin_errors import plugin_errors
-from .privacy import check_private_model, log_privacy
+from .privacy import check_accountant, check_private_model, log_privacy
 from .round_log import log_round
 from .runner_checks import check_input_sizes, check_runner
 from .training_watch import TrainingWatch
@@ -51,6 +51,7 @@ class RoundLoop(EpochBasedTrainLoop):
 
     def __init__(self, runner, settings: FederationSettings,
                  schedule: Schedule, dataloader: DataLoader):
+        check_accountant(settings.build_aggregator())
         plain = runner.train_loop
         self.settings = settings
         self.names = [client.name for client in settings.clients]
