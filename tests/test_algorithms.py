@@ -50,6 +50,7 @@ TRAINED = [
     ('feature_alignment', 'cnn'),  # inner layers are compared
     ('pgfed', 'vit'),  # each client is sent something of its own
     ('adversarial_training', 'cnn'),  # batches are changed
+    ('frl', 'cnn'),  # weights are fixed, scores are trained
     ('flip', 'vit'),  # heatmaps are looked at before the step
     ('fedyogi', 'cnn'),  # a server optimizer
     ('dropping_out', 'vit'),  # clients are absent

@@ -4,8 +4,8 @@ from .aggregators import (Aggregator, ContributionFair, CoordinateMedian,
                           DiscrepancyAware, DPFedAvg, FedAdagrad, FedAdam,
                           FedAvg, FedAvgM, FedRolex, FedYogi, HeteroFL, Krum,
                           LayerwiseDivergenceAware, LearnableWeights,
-                          LossAware, MultiKrum, NormClipping, StalenessAware,
-                          SubmodelAverage, TrimmedMean)
+                          LossAware, MultiKrum, NormClipping, RankingVote,
+                          StalenessAware, SubmodelAverage, TrimmedMean)
 from .client_state import ClientState
 from .errors import FederationError
 from .folded_updates import FoldedUpdates
@@ -24,7 +24,7 @@ __all__ = [
     'FedRolex', 'FedYogi', 'FederationError', 'FoldedUpdates', 'HeteroFL',
     'Krum', 'LayerwiseDivergenceAware', 'Layout', 'LearnableWeights',
     'LocalObjective', 'LossAware', 'MOON', 'MultiKrum', 'NormClipping',
-    'PGFed', 'Payload', 'RoundReport', 'SCAFFOLD', 'Server', 'StalenessAware',
-    'Submodel', 'SubmodelAverage', 'Traffic', 'TrainRequest', 'TrainingStart',
-    'TrimmedMean', 'find_fault', 'held_channels', 'is_finite'
+    'PGFed', 'Payload', 'RankingVote', 'RoundReport', 'SCAFFOLD', 'Server',
+    'StalenessAware', 'Submodel', 'SubmodelAverage', 'Traffic', 'TrainRequest',
+    'TrainingStart', 'TrimmedMean', 'find_fault', 'held_channels', 'is_finite'
 ]

@@ -4,9 +4,9 @@ from .backbones import RAFViT
 from .heads import AnyResolutionHeatmapHead
 from .lora import LoRA
 from .losses import MultiResolutionDistillLoss
-from .pose_estimators import RAFPoseEstimator
+from .pose_estimators import RAFPoseEstimator, RankedPoseEstimator
 
 __all__ = [
     'AnyResolutionHeatmapHead', 'LoRA', 'MultiResolutionDistillLoss',
-    'RAFPoseEstimator', 'RAFViT'
+    'RAFPoseEstimator', 'RAFViT', 'RankedPoseEstimator'
 ]

@@ -11,6 +11,7 @@ from .layerwise_divergence_aware import LayerwiseDivergenceAware
 from .learnable_weights import LearnableWeights
 from .loss_aware import LossAware
 from .norm_clipping import NormClipping
+from .ranking_vote import RankingVote
 from .robust import CoordinateMedian, Krum, MultiKrum, TrimmedMean
 from .staleness_aware import StalenessAware
 from .submodel_average import FedRolex, HeteroFL, SubmodelAverage
@@ -20,5 +21,6 @@ __all__ = [
     'DiscrepancyAware',
     'FedAdagrad', 'FedAdam', 'FedAvg', 'FedAvgM', 'FedYogi', 'Krum',
     'LayerwiseDivergenceAware', 'LearnableWeights', 'LossAware', 'MultiKrum',
-    'NormClipping', 'StalenessAware', 'SubmodelAverage', 'TrimmedMean'
+    'NormClipping', 'RankingVote', 'StalenessAware', 'SubmodelAverage',
+    'TrimmedMean'
 ]

@@ -1,5 +1,6 @@
 """Pose estimators."""
 
 from .raf_pose_estimator import RAFPoseEstimator
+from .ranked_pose_estimator import RankedPoseEstimator
 
-__all__ = ['RAFPoseEstimator']
+__all__ = ['RAFPoseEstimator', 'RankedPoseEstimator']

@@ -1,0 +1,8 @@
+# FRL: clients rank the edges of one random network, the server counts votes.
+# What was drawn once is never sent.
+_base_ = '../raf_demo.py'
+
+model = dict(type='RankedPoseEstimator', keep=0.5)
+federation = dict(
+    aggregator=dict(type='RankingVote'),
+    local_params=['*.original', '*.weight', '*.bias'])
