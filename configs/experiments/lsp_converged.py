@@ -40,6 +40,7 @@ _long = {
         type='MultiResolutionValLoop',
         input_sizes=[(24, 32), (48, 64), (96, 128), (192, 256)])
 }
+seeds = [0, 1, 2]
 axes = dict(
     size=dict(vit64={{_base_.vit64}}),
     data=dict(few=_long),
