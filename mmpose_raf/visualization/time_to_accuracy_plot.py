@@ -7,6 +7,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mmpose_raf.evaluation.drift_group import split_seed
 from mmpose_raf.evaluation.time_to_accuracy import TimeToAccuracy
 from .line_plot import DPI, WIDTH, add_legend, finish_axes, line_style
 from .training_curves import NUM_MARKERS
@@ -15,8 +16,9 @@ from .training_curves import NUM_MARKERS
 def plot_time_to_accuracy(comparisons: Sequence[TimeToAccuracy], path: Path):
     """Plot metrics against what the runs cost, a line for each run.
 
-    Each marker's place is a validated round; of many rounds not all have
-    one. Dotted lines are the targets.
+    Runs that differ in nothing but the seed look alike. Each marker's place
+    is a validated round; of many rounds not all have one. Dotted lines are
+    the targets.
 
     Args:
         comparisons (list[TimeToAccuracy]): The same runs by one or more
@@ -45,12 +47,17 @@ def _plot_lines(comparison: TimeToAccuracy, axes: Axes) -> Dict[str, Artist]:
     """Draw a metric; return what stands for each label."""
     scale = comparison.scale
     handles: Dict[str, Artist] = {}
-    for index, run in enumerate(comparison.runs):
+    names = [split_seed(run.name)[0] for run in comparison.runs]
+    styles = {
+        name: line_style(index)
+        for index, name in enumerate(dict.fromkeys(names))
+    }
+    for name, run in zip(names, comparison.runs):
         costs, values = zip(*run.curve(scale.metric))
-        handles[run.name], = axes.plot(
+        handles[name], = axes.plot(
             costs, [scale.factor * value for value in values],
             markevery=-(-len(values) // NUM_MARKERS),
-            **line_style(index))
+            **styles[name])
     for target in comparison.targets:
         handles['target'] = axes.axhline(
             target, color='black', linestyle=':', linewidth=1)

@@ -65,6 +65,17 @@ def test_many_long_runs_stay_on_the_canvas(draw):
                 for handle in labelled(figure).values()}) == 9
 
 
+def test_seeds_look_alike(draw):
+    figure = draw({
+        'a-seed0': [(1, .5)],
+        'b-seed0': [(1, .25)],
+        'a-seed1': [(2, .5)]
+    }, MetricScale('PCK', 100, True))
+    colours = [line.get_color() for line in figure.axes[0].get_lines()]
+    assert colours[0] == colours[2] != colours[1]
+    assert list(labelled(figure)) == ['a', 'b']
+
+
 def test_each_metric_has_a_panel(saved_figures, tmp_path):
     names = ('32x24/PCK', '64x48/PCK', '128x96/PCK')
     run = TimedRun('run', {1: 2.5}, {1: dict.fromkeys(names, .5)},
