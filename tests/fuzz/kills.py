@@ -191,7 +191,9 @@ def main(count: int) -> int:
                 killer.kill(number)
             except AssertionError as error:
                 lost += 1
-                print(f'run {number}: {error}')
+                print(f'run {number}: {error}', flush=True)
+            if (number + 1) % 10 == 0:
+                print(f'run {number + 1} of {count}', flush=True)
         print(f'{killer.num_kills} kills of {count} runs; {lost} were lost')
     return lost
 
