@@ -9,8 +9,12 @@ from matplotlib.figure import Figure
 
 from mmpose_raf.evaluation.drift_group import split_seed
 from mmpose_raf.evaluation.time_to_accuracy import TimeToAccuracy
-from .line_plot import DPI, WIDTH, add_legend, finish_axes, line_style
+from .line_plot import (DPI, WIDTH, add_legend, finish_axes, line_style,
+                        plain_text)
 from .training_curves import NUM_MARKERS
+
+# Width of a label below the whole figure, in characters.
+LABEL_CHARACTERS = 60
 
 
 def plot_time_to_accuracy(comparisons: Sequence[TimeToAccuracy], path: Path):
@@ -31,12 +35,12 @@ def plot_time_to_accuracy(comparisons: Sequence[TimeToAccuracy], path: Path):
         figsize=(WIDTH, 4 if rows == 1 else 2.7 * rows), layout='constrained')
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
     handles: Dict[str, Artist] = {}
-    label = comparisons[0].cost.label
-    for comparison, axes in zip(comparisons, panels):
+    for index, (comparison, axes) in enumerate(zip(comparisons, panels)):
         handles.update(_plot_lines(comparison, axes))
-        finish_axes(axes, comparison.scale, label if columns == 1 else '')
-    if columns > 1:  # one label below all panels
-        figure.supxlabel(label, fontsize='medium')
+        # The panels of a column have one label, below the lowest.
+        is_lowest = index + columns >= len(comparisons)
+        label = plain_text(comparison.cost.label, LABEL_CHARACTERS // columns)
+        finish_axes(axes, comparison.scale, label if is_lowest else '')
     for axes in panels[len(comparisons):]:
         axes.set_axis_off()
     add_legend(figure, handles)

@@ -89,9 +89,9 @@ def test_each_metric_has_a_panel(saved_figures, tmp_path):
     assert [axes.get_ylabel() for axes in panels
             ] == [f'{name} in %' for name in names]
     assert all(lines_of(axes) == [[[2.5, 50]]] for axes in panels)
-    assert figure.get_supxlabel() == (
-        'megapixels through the backbone in training')
-    assert not any(axes.get_xlabel() for axes in panels)
+    # The lowest of each column says what is below it.
+    label = 'megapixels through the\nbackbone in training'
+    assert [axes.get_xlabel() for axes in panels] == ['', label, label]
     assert not empty.axison
     assert list(labelled(figure)) == ['run']
     assert_all_on_canvas(figure)
