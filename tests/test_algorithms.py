@@ -56,6 +56,7 @@ TRAINED = [
     ('dropping_out', 'vit'),  # clients are absent
     ('heterofl', 'cnn'),  # a client holds a part of the model
     ('fedrolex', 'vit'),  # another one in each round
+    ('fedconv', 'cnn'),  # it is made by the server, and judged
     ('personal_lora', 'vit'),  # adapters are trained
 ]
 IS_FAST = [('fedbn', 'cnn'), ('fedasmu', 'vit')]

@@ -24,7 +24,7 @@ from .host_transfer import to_device
 from .hostile_clients import HostileClients
 from .iteration_log import IterationLog
 from .local_trainer import LocalTrainer
-from .narrow_clients import build_parts
+from .narrow_clients import build_parts, give_part_losses
 from .parallel_clients import (ParallelClients, assign_clients,
                                check_parallel_runner, stop_waiting)
 from .proxy_loss import ProxyLoss
@@ -107,8 +107,8 @@ class FederatedTrainLoop(RoundLoop):
             self._adapted.model if self._adapted else self.model)
         self.trainers = ClientTrainers(runner, self.model, self._shared,
                                        make_trainer)
-        self.trainers.assign(
-            build_parts(self.model, runner.cfg.model, settings, aggregator))
+        parts = build_parts(self.model, runner.cfg.model, settings, aggregator)
+        self.trainers.assign(parts)
         self.trainer = self.trainers.main
         self._hostile = HostileClients(settings, self.trainer.seed_of)
         self.personal = self.trainer.personal
@@ -132,6 +132,7 @@ class FederatedTrainLoop(RoundLoop):
                                               self.dataloader,
                                               self._shares.proxy,
                                               self.personal.first)
+            give_part_losses(aggregator, parts)
         runner.logger.info('Federation:\n' + describe_partition(
             self._shares.datasets, settings.clients, self._shares.indices))
         self._hostile.announce(runner.logger)

@@ -9,8 +9,8 @@ from torch import nn
 
 from mmpose_raf.building import build
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.federation import (Aggregator, FederationError, Layout,
-                                   Submodel)
+from mmpose_raf.federation import (Aggregator, FedConv, FederationError,
+                                   Layout, Submodel)
 from mmpose_raf.federation.state_math import copy_state
 from mmpose_raf.models.backbones.position_encodings import PartOfWider
 from mmpose_raf.models.backbones.raf_vit import Attention
@@ -19,8 +19,9 @@ from .federation_settings import FederationSettings
 from .personal_layers import find_personal
 from .settings_checks import KEY
 
-# y and x of position features: both have to be in a part.
-_HALVES = Layout(blocks=2)
+# y and x of position features: both have to be in a part, and of each
+# frequency sine and cosine.
+_HALVES = Layout(blocks=2, unit=2)
 
 
 def build_narrow_models(model_config: dict,
@@ -85,8 +86,12 @@ def connect_submodels(aggregator: Aggregator, model: nn.Module,
         settings (FederationSettings): The federation.
     """
     if narrow_models:
+        found = {
+            narrow: describe_submodel(model, narrow, settings)
+            for narrow in narrow_models.values()
+        }
         aggregator.submodels = {
-            name: describe_submodel(model, narrow, settings)
+            name: found[narrow]
             for name, narrow in narrow_models.items()
         }
 
@@ -113,6 +118,20 @@ def build_parts(model: nn.Module, model_config: dict,
             aggregator.part_of(model.state_dict(), name, 0),
             part.to(next(model.parameters()).device).state_dict())
     return parts
+
+
+def give_part_losses(aggregator: Aggregator, parts: Dict[str, nn.Module]):
+    """Let an aggregator judge the narrower models, if it asks for that.
+
+    Args:
+        aggregator (Aggregator): One that has its ``proxy_loss``.
+        parts (dict[str, nn.Module]): See :func:`build_parts`.
+    """
+    if isinstance(aggregator, FedConv):
+        aggregator.part_losses = {
+            name: aggregator.proxy_loss.for_model(part)
+            for name, part in parts.items()
+        }
 
 
 def describe_submodel(model: nn.Module, narrow: nn.Module,
@@ -145,8 +164,13 @@ def describe_submodel(model: nn.Module, narrow: nn.Module,
         for dim, length in enumerate(shape):
             if length == embed_dims:
                 layouts.setdefault((name, dim), _HALVES)
+    input_dims = {
+        f'{name}.weight': 0
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ConvTranspose2d)
+    }
     try:
-        return Submodel(shapes, parts, layouts, indices)
+        return Submodel(shapes, parts, layouts, indices, input_dims)
     except FederationError as error:
         raise ConfigError(f'{KEY}.clients', str(error),
                           'choose another width') from error

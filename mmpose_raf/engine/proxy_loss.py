@@ -1,5 +1,6 @@
 """The loss of any weights on the samples that the server holds."""
 
+import copy
 from typing import List
 
 import torch
@@ -40,6 +41,37 @@ class ProxyLoss:
             for group in groups
         ]
 
+    def for_model(self, model: nn.Module) -> 'ProxyLoss':
+        """The same of another model, on the same batches."""
+        other = copy.copy(self)
+        other.model = model
+        return other
+
+    def heatmaps(self, state: State) -> List[Tensor]:
+        """What weights predict for the samples.
+
+        Args:
+            state (dict[str, Tensor]): See :meth:`__call__`.
+
+        Returns:
+            list[Tensor]: Heatmaps (B, K, H, W) of each group.
+        """
+        state = self._complete(state)
+        found = []
+        with in_evaluation_mode(self.model):
+            for batch in self.batches:
+                data = self.model.data_preprocessor(batch, training=False)
+                found.append(
+                    functional_call(self.model, state, (),
+                                    dict(data, mode='tensor')))
+        return found
+
+    def _complete(self, state: State) -> State:
+        return {
+            key: value.to(self.device)
+            for key, value in {**self.personal, **state}.items()
+        }
+
     def __call__(self, state: State) -> Tensor:
         """Compute the loss of weights and buffers.
 
@@ -47,10 +79,7 @@ class ProxyLoss:
             state (dict[str, Tensor]): A whole state of the model, or a part
                 of it: the rest is the model's own.
         """
-        state = {
-            key: value.to(self.device)
-            for key, value in {**self.personal, **state}.items()
-        }
+        state = self._complete(state)
         total = 0.
         # What a model draws in its loss must not depend on what ran before.
         with in_evaluation_mode(self.model), torch.random.fork_rng():

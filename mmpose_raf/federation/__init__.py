@@ -2,10 +2,11 @@
 
 from .aggregators import (Aggregator, ContributionFair, CoordinateMedian,
                           DiscrepancyAware, DPFedAvg, FedAdagrad, FedAdam,
-                          FedAvg, FedAvgM, FedRolex, FedYogi, HeteroFL, Krum,
-                          LayerwiseDivergenceAware, LearnableWeights,
-                          LossAware, MultiKrum, NormClipping, RankingVote,
-                          StalenessAware, SubmodelAverage, TrimmedMean)
+                          FedAvg, FedAvgM, FedConv, FedRolex, FedYogi,
+                          HeteroFL, Krum, LayerwiseDivergenceAware,
+                          LearnableWeights, LossAware, MultiKrum,
+                          NormClipping, RankingVote, StalenessAware,
+                          SubmodelAverage, TrimmedMean)
 from .client_state import ClientState
 from .errors import FederationError
 from .folded_updates import FoldedUpdates
@@ -20,11 +21,12 @@ from .submodels import Layout, Submodel, held_channels
 __all__ = [
     'Aggregator', 'ClientState', 'ClientUpdate', 'ContributionFair',
     'CoordinateMedian', 'DPFedAvg', 'DiscrepancyAware', 'FeatureAlignment',
-    'FedAdagrad', 'FedAdam', 'FedAvg', 'FedAvgM', 'FedDyn', 'FedProx',
-    'FedRolex', 'FedYogi', 'FederationError', 'FoldedUpdates', 'HeteroFL',
-    'Krum', 'LayerwiseDivergenceAware', 'Layout', 'LearnableWeights',
-    'LocalObjective', 'LossAware', 'MOON', 'MultiKrum', 'NormClipping',
-    'PGFed', 'Payload', 'RankingVote', 'RoundReport', 'SCAFFOLD', 'Server',
-    'StalenessAware', 'Submodel', 'SubmodelAverage', 'Traffic', 'TrainRequest',
-    'TrainingStart', 'TrimmedMean', 'find_fault', 'held_channels', 'is_finite'
+    'FedAdagrad', 'FedAdam', 'FedAvg', 'FedAvgM', 'FedConv', 'FedDyn',
+    'FedProx', 'FedRolex', 'FedYogi', 'FederationError', 'FoldedUpdates',
+    'HeteroFL', 'Krum', 'LayerwiseDivergenceAware', 'Layout',
+    'LearnableWeights', 'LocalObjective', 'LossAware', 'MOON', 'MultiKrum',
+    'NormClipping', 'PGFed', 'Payload', 'RankingVote', 'RoundReport',
+    'SCAFFOLD', 'Server', 'StalenessAware', 'Submodel', 'SubmodelAverage',
+    'Traffic', 'TrainRequest', 'TrainingStart', 'TrimmedMean', 'find_fault',
+    'held_channels', 'is_finite'
 ]

@@ -75,6 +75,8 @@ class Submodel:
         indices (dict[str, tuple[int, Layout]]): Entries that the narrow
             model alone has: which channels it holds of a dimension of this
             length and layout. Defaults to none.
+        input_dims (dict[str, int]): The dimension of what a layer takes in,
+            by the name of its weight, where that is not 1. Defaults to none.
 
     Raises:
         FederationError: If the narrow model is no part of the wide one.
@@ -84,8 +86,10 @@ class Submodel:
                  wide: Shapes,
                  narrow: Shapes,
                  layouts: Mapping[Tuple[str, int], Layout],
-                 indices: Optional[Dict[str, Tuple[int, Layout]]] = None):
+                 indices: Optional[Dict[str, Tuple[int, Layout]]] = None,
+                 input_dims: Optional[Dict[str, int]] = None):
         self.indices = indices or {}
+        self.input_dims = input_dims or {}
         self.narrow = narrow
         for key in wide.keys() ^ (narrow.keys() - self.indices.keys()):
             raise FederationError(f'{key!r} is in one of the two models only')

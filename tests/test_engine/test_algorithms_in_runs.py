@@ -77,6 +77,8 @@ ALGORITHMS = {
     'heterofl': dict(clients=NARROW, aggregator=dict(type='HeteroFL')),
     'fedrolex': dict(clients=NARROW, aggregator=dict(type='FedRolex'),
                      local_objective=OBJECTIVES['fedprox']),
+    'fedconv': dict(clients=NARROW, aggregator=dict(
+        type='FedConv', proxy_samples=3, steps=2)),
     'narrow_fedbn': dict(clients=NARROW, aggregator=dict(type='HeteroFL'),
                          local_params='norm'),
     'lora': dict(adapters=dict(type='LoRA', rank=2),

@@ -13,9 +13,10 @@ from torch import nn
 from mmpose_raf.engine.client_export import export_client
 from mmpose_raf.engine.federation_settings import FederationSettings
 from mmpose_raf.engine.narrow_clients import (build_narrow_models,
+                                              connect_submodels,
                                               describe_submodel)
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.federation import HeteroFL
+from mmpose_raf.federation import ClientUpdate, FedConv, HeteroFL
 from mmpose_raf.models.narrow_config import narrow_config
 from mmpose_raf.registry import AGGREGATORS
 from tests.toy import SIZES, Witness, hook_of, run, toy_config, toy_model
@@ -79,6 +80,36 @@ def test_the_parts_of_all_layers_fit_together(kind, shift):
         outputs.append(model.eval()(images, None, mode='tensor'))
     torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-4)
     assert outputs[0].std() > 1e-3
+
+
+@pytest.mark.parametrize('kind', ['ape', 'cnn'])
+def test_an_enlarged_model_computes_the_same(kind):
+    """With FedConv's first kernels, and narrowed again it is as before."""
+    config = model_of(kind)
+    aggregator = FedConv(proxy_samples=1, steps=0, kl=0.)
+    settings = FederationSettings.parse(
+        dict(clients=CLIENTS,
+             aggregator=dict(type='FedConv', proxy_samples=1)), 0)
+    torch.manual_seed(0)
+    wide = MODELS.build(copy.deepcopy(config))
+    narrow = build_narrow_models(config, settings)
+    connect_submodels(aggregator, wide, narrow, settings)
+    narrow = narrow['low'].eval()
+    for value in narrow.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(torch.rand_like(value) / 2 + .1)
+    state = narrow.state_dict()
+    mixed = aggregator._mix(wide.state_dict(),
+                            [ClientUpdate('low', state, 1)])
+    wide.eval().load_state_dict(mixed)
+    images = torch.randn(2, 3, 64, 48)
+    with torch.no_grad():
+        outputs = [model(images, None, mode='tensor')
+                   for model in (wide, narrow)]
+    torch.testing.assert_close(*outputs, rtol=1e-3, atol=1e-4)
+    part = aggregator.part_of(mixed, 'low', 0)
+    for key, value in state.items():
+        torch.testing.assert_close(part[key], value)
 
 
 def test_a_head_is_never_cut():

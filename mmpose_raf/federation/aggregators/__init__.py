@@ -7,6 +7,7 @@ from .discrepancy_aware import DiscrepancyAware
 from .dp_fedavg import DPFedAvg
 from .fedavg import FedAvg
 from .fedavgm import FedAvgM
+from .fedconv import FedConv
 from .layerwise_divergence_aware import LayerwiseDivergenceAware
 from .learnable_weights import LearnableWeights
 from .loss_aware import LossAware
@@ -18,8 +19,8 @@ from .submodel_average import FedRolex, HeteroFL, SubmodelAverage
 
 __all__ = [
     'Aggregator', 'ContributionFair', 'CoordinateMedian', 'DPFedAvg',
-    'DiscrepancyAware',
-    'FedAdagrad', 'FedAdam', 'FedAvg', 'FedAvgM', 'FedYogi', 'Krum',
+    'DiscrepancyAware', 'FedAdagrad', 'FedAdam', 'FedAvg', 'FedAvgM',
+    'FedConv', 'FedRolex', 'FedYogi', 'HeteroFL', 'Krum',
     'LayerwiseDivergenceAware', 'LearnableWeights', 'LossAware', 'MultiKrum',
     'NormClipping', 'RankingVote', 'StalenessAware', 'SubmodelAverage',
     'TrimmedMean'
