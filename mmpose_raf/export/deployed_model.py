@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from .heatmap_decoder import HeatmapDecoder
-from .input_sizes import max_height_of
+from .input_sizes import fits_to_ladder, max_height_of, multiple_of
+from .ladder_fit import LadderFit
 
 
 class Normalize(nn.Module):
@@ -49,7 +50,8 @@ def reverses_channels(estimator: nn.Module) -> bool:
 class DeployedModel(nn.Module):
     """Backbone, neck and head, with what comes before and after.
 
-    There is no flip test: a second pass is for the program that runs it.
+    Inputs beyond the ladder are fitted to it if the model's ``test_cfg`` says
+    so. There is no flip test: a second pass is for the program that runs it.
 
     Args:
         estimator (TopdownPoseEstimator): A model with a heatmap head, in
@@ -71,6 +73,9 @@ class DeployedModel(nn.Module):
         self.normalize = Normalize(
             *normalization_of(estimator),
             reverses_channels(estimator)) if preprocess else None
+        self.fit = LadderFit(
+            estimator.ladder, multiple_of(estimator),
+            estimator.use_udp) if fits_to_ladder(estimator) else None
         self.decoder = HeatmapDecoder(
             estimator.head, max_height_of(estimator)) if decode else None
         self.eval()
@@ -97,12 +102,21 @@ class DeployedModel(nn.Module):
         Returns:
             tuple[Tensor]: Keypoints (x, y) in the input's pixels in shape
             (B, K, 2), scores in shape (B, K), both only with decoding, and
-            heatmaps in shape (B, K, H', W').
+            heatmaps in shape (B, K, H', W') of the input, or of the end of
+            the ladder to which it was fitted.
         """
         if self.normalize is not None:
             images = self.normalize(images)
+        height, width = images.shape[-2:]
+        if self.fit is not None:
+            images = self.fit(images)
         features = self.estimator.extract_feat(images)
         heatmaps = self.estimator.head.forward(features)
         if self.decoder is None:
             return heatmaps,
-        return *self.decoder(heatmaps), heatmaps
+        keypoints, scores = self.decoder(heatmaps)
+        if self.fit is not None:
+            x, y = keypoints.unbind(-1)
+            keypoints = torch.stack((x * (width / images.shape[-1]),
+                                     y * (height / images.shape[-2])), -1)
+        return keypoints, scores, heatmaps

@@ -29,6 +29,12 @@ def training_sizes(model: nn.Module) -> List[Size]:
     return list(getattr(model, 'ladder', [])) or [native]
 
 
+def fits_to_ladder(model: nn.Module) -> bool:
+    """Whether a model predicts inputs beyond its ladder at its ends."""
+    return bool(getattr(model, 'ladder', [])) and model.test_cfg.get(
+        'fit_to_ladder', False)
+
+
 def sizes_to_check(model: nn.Module) -> List[Size]:
     """The training sizes, and one half as large again as the highest."""
     sizes = training_sizes(model)

@@ -28,6 +28,8 @@ def describe_model(model: DeployedModel) -> Dict[str, str]:
         - ``input``: ``layout``, ``dtype``, ``channels``, and where the
           program has to normalise, ``mean`` and ``std`` of each channel
         - ``training_sizes``: sizes [height, width] from high to low
+        - ``fit_to_ladder``: whether the graph itself enlarges inputs below
+          and reduces those above these sizes, if they have the aspect ratio
         - ``size_multiple``, ``max_height``: what sides the graph takes
         - ``bbox_padding``: the crop's size relative to the person's box
         - ``use_udp``: whether the crop's first and last pixel centres lie on
@@ -42,6 +44,7 @@ def describe_model(model: DeployedModel) -> Dict[str, str]:
     values = dict(
         input=_describe_input(model),
         training_sizes=[size[::-1] for size in training_sizes(estimator)],
+        fit_to_ladder=model.fit is not None,
         size_multiple=multiple_of(estimator),
         max_height=max_height_of(estimator),
         bbox_padding=_find_padding(estimator),

@@ -85,11 +85,17 @@ def _check_packages():
 
 def write_onnx(model: DeployedModel, path: Path):
     """Write a model as an ONNX file, unchecked."""
+    from onnxscript import opset18
     program = torch.onnx.export(
         export_program(model),
         dynamo=True,
         input_names=['images'],
         output_names=model.output_names,
+        # Of LadderFit, which torch does not translate.
+        custom_translation_table={
+            torch.sym_max: lambda a, b: opset18.Max(a, b),
+            torch.sym_min: lambda a, b: opset18.Min(a, b)
+        },
         verbose=False)
     graph = program.model.graph
     free = {0: 'batch', model.height_axis: 'height'}
