@@ -95,15 +95,19 @@ class Trial:
             f'root-certificates = "{self.keys / "ca.crt"}"\n')
         self.start_link()
         for name in self.names:
-            self._call([
-                'flwr', 'supernode', 'register',
-                str(self.keys / f'client_{name}.pub'), _CONNECTION
-            ])
+            self.register(name)
             self.start_node(name)
 
     def make_key(self, *names: str):
         """Make an authentication key for each name; nobody knows it yet."""
         self._call([str(KEYS_SCRIPT), str(self.keys), HOST, *names])
+
+    def register(self, name: str):
+        """Let the SuperLink know the key of that name."""
+        self._call([
+            'flwr', 'supernode', 'register',
+            str(self.keys / f'client_{name}.pub'), _CONNECTION
+        ])
 
     def start_link(self):
         """Start the SuperLink and wait until it answers."""
