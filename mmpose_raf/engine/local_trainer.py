@@ -81,7 +81,8 @@ class LocalTrainer:
         self.optimizer.prefetch(state)
 
     def train(self, request: TrainRequest, state: ClientState,
-              batches: Iterable[Tuple[int, Any]]) -> Tuple[ClientUpdate, ClientState]:
+              batches: Iterable[Tuple[int, Any]]
+              ) -> Tuple[ClientUpdate, ClientState]:
         """Train a client.
 
         Args:

@@ -89,7 +89,8 @@ class LoRA:
             seed (int): Seed of the first A.
 
         Raises:
-            ConfigError: If the model has no transformer blocks.
+            ConfigError: If the model has no transformer blocks, or they are
+                those of a random network.
         """
         model = copy.deepcopy(model)
         generator = torch.Generator().manual_seed(seed)
@@ -103,6 +104,10 @@ class LoRA:
             raise ConfigError('federation.adapters',
                               'the model has no transformer blocks',
                               'use a RAFViT, or leave it out')
+        if any(map(parametrize.is_parametrized, linears)):
+            raise ConfigError('federation.adapters',
+                              'the weights are a part of a random network',
+                              'use RAFPoseEstimator, or leave it out')
         for layer in linears:
             update = LowRankUpdate(layer.weight, self.rank,
                                    self.alpha / self.rank, generator)

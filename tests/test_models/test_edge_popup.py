@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.models import LoRA
 from mmpose_raf.models.edge_popup import draw_edges, parametrize_edges
 from tests.toy import toy_dataset, toy_model
 
@@ -109,3 +110,8 @@ def test_the_same_seed_draws_the_same_network():
 def test_wrong_arguments(options, message):
     with pytest.raises(ConfigError, match=message):
         ranked(**options)
+
+
+def test_adapters_have_no_weights_to_adapt():
+    with pytest.raises(ConfigError, match='random network'):
+        LoRA().adapt(ranked(), 0)
