@@ -128,10 +128,10 @@ class Judge:
     """Measures models on people that nobody has trained on.
 
     Args:
-        num_samples (int): How many. Defaults to 100.
+        num_samples (int): How many, a multiple of 50.
     """
 
-    def __init__(self, num_samples: int = 100):
+    def __init__(self, num_samples: int):
         dataset = Config.fromfile(
             ROOT / 'configs/raf_demo.py').test_dataloader.dataset
         dataset.update(
@@ -224,6 +224,8 @@ def main():
     parser.add_argument('--honest-rounds', type=int, default=8)
     parser.add_argument('--rounds', type=int, default=4)
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--persons', type=int, default=100,
+                        help='on whom is measured, a multiple of 50')
     parser.add_argument(
         '--attacks', nargs='+', choices=ATTACKS, default=list(ATTACKS))
     parser.add_argument(
@@ -231,7 +233,7 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     init_default_scope('mmpose')
-    judge = Judge()
+    judge = Judge(arguments.persons)
 
     def report(attack: str, defence: str, model: torch.nn.Module):
         values = ' | '.join(f'{value:.1f}'
