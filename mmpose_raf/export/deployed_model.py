@@ -51,7 +51,7 @@ class DeployedModel(nn.Module):
     """Backbone, neck and head, with what comes before and after.
 
     Inputs beyond the ladder are fitted to it if the model's ``test_cfg`` says
-    so. There is no flip test: a second pass is for the program that runs it.
+    so and its codec is UDP's. There is no flip test: a second pass is for the program that runs it.
 
     Args:
         estimator (TopdownPoseEstimator): A model with a heatmap head, in
@@ -74,8 +74,8 @@ class DeployedModel(nn.Module):
             *normalization_of(estimator),
             reverses_channels(estimator)) if preprocess else None
         self.fit = LadderFit(
-            estimator.ladder, multiple_of(estimator),
-            estimator.use_udp) if fits_to_ladder(estimator) else None
+            estimator.ladder,
+            multiple_of(estimator)) if fits_to_ladder(estimator) else None
         self.decoder = HeatmapDecoder(
             estimator.head, max_height_of(estimator)) if decode else None
         self.eval()

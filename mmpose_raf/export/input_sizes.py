@@ -30,9 +30,13 @@ def training_sizes(model: nn.Module) -> List[Size]:
 
 
 def fits_to_ladder(model: nn.Module) -> bool:
-    """Whether a model predicts inputs beyond its ladder at its ends."""
+    """Whether its graph shall resize inputs beyond the ladder.
+
+    Of codecs without UDP it cannot: torch has no translation to ONNX of a
+    grid whose size is known when the program runs.
+    """
     return bool(getattr(model, 'ladder', [])) and model.test_cfg.get(
-        'fit_to_ladder', False)
+        'fit_to_ladder', False) and model.use_udp
 
 
 def sizes_to_check(model: nn.Module) -> List[Size]:

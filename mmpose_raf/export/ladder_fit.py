@@ -11,7 +11,7 @@ from mmpose_raf.sizes import Size
 
 
 class LadderFit(nn.Module):
-    """Resizes as ``test_cfg.fit_to_ladder`` does in MMPose.
+    """Resizes as ``test_cfg.fit_to_ladder`` does in MMPose, for UDP codecs.
 
     :func:`mmpose_raf.models.ladder.fit_size` in arithmetic that a graph can
     hold: without branches, and so that torch.export sees that sides stay
@@ -21,12 +21,10 @@ class LadderFit(nn.Module):
         ladder (list[tuple[int, int]]): Sizes (w, h) of the training, from
             high to low.
         multiple (int): What divides both sides of every input.
-        use_udp (bool): See :func:`resample`.
     """
 
-    def __init__(self, ladder: Sequence[Size], multiple: int, use_udp: bool):
+    def __init__(self, ladder: Sequence[Size], multiple: int):
         super().__init__()
-        self.use_udp = use_udp
         self.unit = gcd(multiple, *ladder[0], *ladder[-1])
         self.highest = [side // self.unit for side in ladder[0]]
         self.lowest = [side // self.unit for side in ladder[-1]]
@@ -36,7 +34,7 @@ class LadderFit(nn.Module):
         height, width = (side // self.unit for side in images.shape[-2:])
         size = self._clamp(0, width, width, height), self._clamp(
             1, height, width, height)
-        return resample(images, size, self.use_udp)
+        return resample(images, size, use_udp=True)
 
     def _clamp(self, axis: int, side: int, width: int, height: int) -> int:
         """A side in pixels, within the ladder if the aspect ratio is that of

@@ -23,7 +23,7 @@ def test_sizes_are_those_of_mmposes_predictions(size, ladder, unit):
     """Of any ladder, also one whose levels differ in their shape."""
     ladder = sorted({(w * unit, h * unit) for w, h in ladder}, reverse=True)
     width, height = size[0] * unit, size[1] * unit
-    fit = LadderFit(ladder, unit, use_udp=True)
+    fit = LadderFit(ladder, unit)
     found = fit(torch.zeros(1, 1, height, width)).shape[-2:]
     assert found[::-1] == fit_size((width, height), ladder)
 
@@ -59,9 +59,13 @@ def test_keypoints_are_mmposes(size, deployed):
         assert np.quantile(distance, .8) < 1e-2
 
 
-def test_a_model_that_fits_nothing_has_nothing_in_its_graph(deployed):
+@pytest.mark.parametrize('change', [
+    lambda model: model.test_cfg.update(fit_to_ladder=False),
+    lambda model: setattr(model, 'use_udp', False),
+], ids=['not wanted', 'no UDP'])
+def test_a_model_that_fits_nothing_has_nothing_in_its_graph(change, deployed):
     model = copy.deepcopy(deployed.estimator)
-    model.test_cfg['fit_to_ladder'] = False
+    change(model)
     plain = DeployedModel(model)
     assert plain.fit is None
     images = torch.zeros(1, 32, 24, 3, dtype=torch.uint8)
