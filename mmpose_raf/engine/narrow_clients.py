@@ -110,13 +110,20 @@ def build_parts(model: nn.Module, model_config: dict,
     Returns:
         dict[str, nn.Module]: By name of the client, on the model's device;
         personal layers begin as the global model's.
+
+    Raises:
+        ConfigError: If a part cannot be made of the model.
     """
     parts = build_narrow_models(model_config, settings)
     connect_submodels(aggregator, model, parts, settings)
     for name, part in parts.items():
-        copy_state(
-            aggregator.part_of(model.state_dict(), name, 0),
-            part.to(next(model.parameters()).device).state_dict())
+        try:
+            state = aggregator.part_of(model.state_dict(), name, 0)
+        except FederationError as error:
+            raise ConfigError(f'{KEY}.clients: client {name!r}.width',
+                              str(error), 'choose another width') from error
+        copy_state(state,
+                   part.to(next(model.parameters()).device).state_dict())
     return parts
 
 

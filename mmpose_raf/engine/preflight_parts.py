@@ -19,7 +19,7 @@ from .adapted_clients import build_adapted
 from .feature_contrast import FeatureContrast
 from .federation_data import count_distributions, fingerprint_of, share_out
 from .federation_settings import FederationSettings
-from .narrow_clients import build_narrow_models, connect_submodels
+from .narrow_clients import build_parts
 from .personal_layers import find_personal
 from .preflight_data import as_list
 from .runner_checks import check_input_sizes
@@ -62,8 +62,7 @@ def check_parts(cfg: Config, settings: FederationSettings) -> str:
         adapted = build_adapted(settings, model)
         find_personal(adapted.model if adapted else model,
                       settings.local_params)
-        connect_submodels(settings.build_aggregator(), model,
-                          build_narrow_models(cfg.model, settings), settings)
+        build_parts(model, cfg.model, settings, settings.build_aggregator())
         count_distributions(settings.build_aggregator().distribution,
                             settings.clients, shares)
         for defence in settings.build_local_defence():

@@ -48,8 +48,8 @@ class WeightConvolution:
         for wide, narrow, _ in cuts.values():
             if wide % narrow:
                 raise FederationError(f'{narrow} of {wide} channels are no '
-                                      'whole fraction: use a width of 1/2, '
-                                      '1/3, ...')
+                                      'whole fraction: FedConv needs a width '
+                                      'of 1/2, 1/3, ...')
             self.strides.append(wide // narrow)
 
     def first_kernel(self, is_transposed: bool) -> Tensor:

@@ -228,6 +228,16 @@ def test_the_clients_model_is_exported(tmp_path, options):
                       tmp_path / 'low.tar')
 
 
+def test_a_width_that_the_algorithm_cannot_make(tmp_path):
+    """It is told before anything is trained."""
+    cfg = toy_config(tmp_path, clients=[dict(CLIENTS[1], width=.75)],
+                     aggregator=dict(type='FedConv', proxy_samples=2))
+    cfg.model.backbone.arch.update(embed_dims=32, num_heads=4)
+    cfg.model.head.in_channels = 32
+    with pytest.raises(ConfigError, match='low.*FedConv needs a width of 1/2'):
+        run(cfg)
+
+
 def test_no_mean_over_models_of_different_width(tmp_path):
     with pytest.raises(ConfigError, match='other models than the global'):
         run(toy_config(tmp_path, clients=CLIENTS,
