@@ -50,7 +50,7 @@ FIRST ?= 0
 fuzz: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz.stock_configs
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz --cases $(CASES) --first $(FIRST)
-	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -W ignore -m tests.fuzz.kills $(KILLS)
+	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -W ignore -m tests.fuzz.kills $(KILLS) $(FIRST)
 
 fast-test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \

@@ -51,8 +51,9 @@ class ComputationHook(Hook):
         self._total += new.item() / 1e6
         self._new = 0
         runner.message_hub.update_info('megapixels', self._total)
-        runner.visualizer.add_scalar(
-            MEGAPIXELS, self._total, step=runner.epoch + 1)
+        runner.visualizer.add_scalar(MEGAPIXELS,
+                                     self._total,
+                                     step=runner.epoch + 1)
 
     def after_train(self, runner):
         """Let go of the backbone."""

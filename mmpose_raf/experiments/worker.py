@@ -50,7 +50,11 @@ def run(config: str, work_dir: str, told: Hook):
     runner = Runner.from_cfg(cfg)
     runner.register_hook(told, priority='LOWEST')
     runner.train()
-    runner.test()
+    # In a test of the same runner EMAHook would begin anew, with the weights
+    # of the last round instead of their average.
+    cfg.resume, cfg.load_from = False, find_latest_checkpoint(work_dir)
+    cfg.experiment_name = f'{runner.experiment_name}_test'
+    Runner.from_cfg(cfg).test()
 
 
 if __name__ == '__main__':

@@ -1,4 +1,6 @@
-"""Kills a training again and again: ``python -m tests.fuzz.kills 100``.
+"""Kills a training again and again: ``python -m tests.fuzz.kills 100 0``.
+
+The numbers are how many kills, and the first run's, which is its seed.
 
 Each time a process trains until a moment that is drawn, is killed (SIGKILL),
 maybe killed again while it goes on, and then left to its end, which has to be
@@ -34,6 +36,7 @@ val_evaluator = dict(type='PCKAccuracy', norm_item='bbox')
 default_hooks['checkpoint'].update(
     max_keep_ckpts=1, save_best='PCK', rule='less')
 '''
+
 
 class Half:
     """A file whose content gets to the disk in halves.
@@ -148,8 +151,8 @@ class Killer:
 
     def load(self, name: str) -> dict:
         """The last checkpoint of a run."""
-        return torch.load(
-            self.folder / name / f'epoch_{ROUNDS}.pth', weights_only=True)
+        return torch.load(self.folder / name / f'epoch_{ROUNDS}.pth',
+                          weights_only=True)
 
     def kill(self, number: int):
         """Kill a run, and again while it is resumed; compare its end.
@@ -181,22 +184,27 @@ class Killer:
         return (self.folder / f'{name}.txt').read_text()[-2000:]
 
 
-def main(count: int) -> int:
-    """Kill so many runs; return how many were lost."""
-    lost = 0
+def main(count: int, first: int) -> int:
+    """Kill runs so many times; return how many were lost.
+
+    Some runs are over before their kill.
+    """
+    lost, number = 0, first
     with tempfile.TemporaryDirectory() as folder:
         killer = Killer(Path(folder))
-        for number in range(count):
+        while killer.num_kills < count:
             try:
                 killer.kill(number)
             except AssertionError as error:
                 lost += 1
                 print(f'run {number}: {error}', flush=True)
-            if (number + 1) % 10 == 0:
-                print(f'run {number + 1} of {count}', flush=True)
-        print(f'{killer.num_kills} kills of {count} runs; {lost} were lost')
+            number += 1
+            if (number - first) % 10 == 0:
+                print(f'{killer.num_kills} of {count} kills', flush=True)
+        print(f'{killer.num_kills} kills of {number - first} runs; '
+              f'{lost} were lost')
     return lost
 
 
 if __name__ == '__main__':
-    sys.exit(min(1, main(int(sys.argv[1]))))
+    sys.exit(min(1, main(*map(int, sys.argv[1:]))))

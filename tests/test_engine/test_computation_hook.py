@@ -24,13 +24,12 @@ def test_every_pass_of_the_training_counts(tmp_path):
     ]
     # Validation passes images as well, which do not count.
     run(
-        toy_config(
-            tmp_path,
-            clients=clients,
-            rounds=2,
-            num_samples=12,
-            val=True,
-            hooks=HOOKS))
+        toy_config(tmp_path,
+                   clients=clients,
+                   rounds=2,
+                   num_samples=12,
+                   val=True,
+                   hooks=HOOKS))
     # Six samples each: the high client's at all levels, the low's at one.
     one = 6 * (64 * 48 + 48 * 32 + 32 * 16 + 32 * 16) / 1e6
     assert megapixels(tmp_path) == pytest.approx([one, 2 * one])

@@ -7,9 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
+from mmpose_raf.engine import evaluate_run
 from mmpose_raf.evaluation import DriftResult
+from mmpose_raf.experiments.worker import TellRounds, run
 from tests.tool_main import tool_main
 from tests.toy import SIZES, toy_config, toy_dataset
 
@@ -95,6 +98,31 @@ def test_a_set_from_start_to_report(written, tmp_path):
     assert changed.returncode == 2
     assert 'experiment of another config' in changed.stderr
     assert changed.stderr.startswith('error: ')
+
+
+@pytest.mark.slow
+def test_averages_over_time_are_what_is_tested(written, tmp_path):
+    cfg = Config.fromfile(written.parent / 'base.py')
+    cfg.merge_from_dict(
+        dict(
+            test_cfg=dict(
+                type='MultiResolutionTestLoop', input_sizes=[(48, 64)]),
+            custom_hooks=[
+                *cfg.custom_hooks,
+                dict(type='EMAHook', momentum=.1, update_buffers=True)
+            ]))
+    cfg.test_evaluator = dict(type='ToyMetric')
+    cfg.dump(tmp_path / 'ema.py')
+    out = tmp_path / 'ema'
+    with open(os.devnull, 'w') as nowhere:
+        run(str(tmp_path / 'ema.py'), str(out), TellRounds(nowhere))
+    tested = DriftResult.load(out / 'drift.json')
+    saved = torch.load(out / 'epoch_1.pth', weights_only=True)
+    weight = saved['state_dict']['backbone.ln1.weight']
+    last = saved['ema_state_dict']['module.backbone.ln1.weight']
+    assert not torch.equal(weight, last)  # the average, and what was averaged
+    again = DriftResult.load(evaluate_run(out))
+    assert tested.accuracy == again.accuracy
 
 
 @pytest.mark.slow
