@@ -31,9 +31,6 @@ axes = dict(
                 'train_cfg.max_epochs': 8
             }
         ],
-        paper_equal_rounds=[
-            {{_base_.encodings.gpe_lpe}}, {{_base_.trainings.paper}}, _gpe_lpe
-        ],
         default=[
             {{_base_.fourier}}, {{_base_.trainings.one_upward}},
             {{_base_.fitted}}, _fourier
