@@ -250,11 +250,11 @@ def test_updates_added_up_as_they_come(tmp_path, name):
     for key, value in weights_of(first).items():
         torch.testing.assert_close(weights_of(second)[key], value, rtol=1e-5,
                                    atol=1e-5)
-    logs = [next((tmp_path / kind).glob('*/*.log')).read_text()
+    logs = [next((tmp_path / kind).glob('*/vis_data/scalars.json')).read_text()
             for kind in ('True', 'False')]
     for log in logs:
-        assert 'update_norm' in log
-    assert ['update_cosine |' in log for log in logs] == [True, False]
+        assert '/update_norm"' in log
+    assert ['/update_cosine"' in log for log in logs] == [True, False]
 
 
 def test_base_classes_are_no_algorithms():

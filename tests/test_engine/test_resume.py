@@ -299,7 +299,8 @@ assert not {'mmengine', 'mmpose_raf'} & set(sys.modules)
         check=True,
         text=True)
     assert output.stdout.strip() == str(
-        ['clients', 'fingerprint', 'has_moments', 'identity', 'run', 'server'])
+        ['adapters', 'clients', 'fingerprint', 'has_moments', 'identity', 'run',
+         'server'])
 
 
 def test_what_the_federation_saves(plain):
