@@ -2,6 +2,7 @@
 # make federation   the same over the network: four processes, TLS, three rounds
 # make test      run all tests, with coverage
 # make fuzz      10,000 broken configs, annotations and checkpoints, 100 kills
+# make faults    a federation of real processes that are killed, on idle cores
 # make install   what both need; `make VENV=... PYTHON=... TORCH=...`
 # make docs      build the documentation into site/
 # make gpu-check what waits for a GPU, in 25 minutes; results in gpu_check/
@@ -26,7 +27,7 @@ HAVE ?= torch torchvision triton numpy scipy matplotlib pillow pandas \
 STEPS ?=
 OUT ?= gpu_check
 
-.PHONY: demo federation test fast-test fuzz docs install gpu-check wheels check-python clean
+.PHONY: demo federation test fast-test fuzz faults docs install gpu-check wheels check-python clean
 
 demo: install
 	@$(BIN)/mmpose-raf demo
@@ -51,6 +52,9 @@ fuzz: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz.stock_configs
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz --cases $(CASES) --first $(FIRST)
 	OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -W ignore -m tests.fuzz.kills $(KILLS) $(FIRST)
+
+faults: $(VENV)/.installed-test
+	KILL_PROCESSES=1 $(BIN)/python -m pytest tests/test_flower/test_processes.py
 
 fast-test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \

@@ -107,7 +107,7 @@ def _check_type(registry: Registry, config: Any, field: str):
         raise ConfigError(
             field, f'got {_short(config)}', 'use a dict with ' +
             (f'one of the types {", ".join(known)}'
-             if 0 < len(known) < 30 else f'a known type of {registry.name}'))
+             if 0 < len(known) < 60 else f'a known type of {registry.name}'))
 
 
 def _short(value: Any) -> str:
