@@ -5,11 +5,11 @@ from typing import Sequence, Union
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from torch import Tensor, nn
 
 from mmpose_raf.evaluation.training_log import MEGAPIXELS
+from .round_loop import unwrapped_model
 
 
 @HOOKS.register_module()
@@ -28,13 +28,11 @@ class ComputationHook(Hook):
 
     def before_train(self, runner):
         """Watch the backbone."""
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
         # MMEngine keeps it in checkpoints.
         self._total = runner.message_hub.runtime_info.get('megapixels', 0.)
         self._new = 0
-        self._handle = model.backbone.register_forward_pre_hook(self._count)
+        self._handle = unwrapped_model(
+            runner).backbone.register_forward_pre_hook(self._count)
 
     def _count(self, backbone: nn.Module, args: tuple):
         """Count the pixels of images (B, 3, H, W), or of a list of them."""

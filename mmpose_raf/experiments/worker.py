@@ -8,6 +8,7 @@ stderr.
 
 import os
 import sys
+from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -15,6 +16,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 import mmpose_raf  # noqa: F401  closes gaps before mmpose is imported
 from mmpose_raf.command_line import exit_code
+from mmpose_raf.engine import evaluate_run
 from mmpose_raf.engine.preflight import check_run
 
 
@@ -50,11 +52,9 @@ def run(config: str, work_dir: str, told: Hook):
     runner = Runner.from_cfg(cfg)
     runner.register_hook(told, priority='LOWEST')
     runner.train()
-    # In a test of the same runner EMAHook would begin anew, with the weights
-    # of the last round instead of their average.
-    cfg.resume, cfg.load_from = False, find_latest_checkpoint(work_dir)
-    cfg.experiment_name = f'{runner.experiment_name}_test'
-    Runner.from_cfg(cfg).test()
+    # The checkpoint: in a test of the same runner EMAHook would begin anew,
+    # with the weights of the last round instead of their average.
+    evaluate_run(Path(work_dir))
 
 
 if __name__ == '__main__':
