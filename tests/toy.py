@@ -11,6 +11,7 @@ import os
 from unittest import mock
 
 import numpy as np
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
@@ -347,3 +348,19 @@ _numbers = itertools.count()
 init_default_scope('mmpose')
 # The matrices are so small that a second thread only waits for the first.
 torch.set_num_threads(1)
+
+
+def run_broken_off(tmp_path, **options):
+    """A run, and the same, broken off in round 2 and resumed; they agree.
+
+    Returns:
+        Runner: That of the run which was not broken off.
+    """
+    whole = run(toy_config(tmp_path / 'whole', **options))
+    with pytest.raises(KeyboardInterrupt):
+        run(toy_config(tmp_path / 'broken',
+                       hooks=[dict(type='Interrupt', round_=2)], **options))
+    resumed = run(toy_config(tmp_path / 'broken', **options), resume=True)
+    assert_states_equal(dict(weights_of(whole)), dict(weights_of(resumed)))
+    assert_states_equal(client_states(whole), client_states(resumed))
+    return whole

@@ -7,8 +7,8 @@ from mmpose_raf.engine.preflight import check_run
 from mmpose_raf.errors import ConfigError
 from tests.test_defences.by_hand import DefendedByHand
 from tests.test_engine.by_hand import FederationByHand, assert_like_by_hand
-from tests.toy import (Witness, assert_states_equal, client_states, hook_of,
-                       run, toy_clients, toy_config, weights_of)
+from tests.toy import (Witness, hook_of, run, run_broken_off, toy_clients,
+                       toy_config)
 
 DEFENCE = dict(type='AdversarialTraining', eps=6., step_size=2., steps=2,
                share=.5)
@@ -59,13 +59,7 @@ def test_a_hostile_client_does_not_defend(tmp_path):
 
 def test_resume_is_exact(tmp_path):
     options = dict(rounds=3, drop_path_rate=.1, local_defence=DEFENCE)
-    whole = run(toy_config(tmp_path / 'whole', **options))
-    with pytest.raises(KeyboardInterrupt):
-        run(toy_config(tmp_path / 'broken',
-                       hooks=[dict(type='Interrupt', round_=2)], **options))
-    resumed = run(toy_config(tmp_path / 'broken', **options), resume=True)
-    assert_states_equal(dict(weights_of(whole)), dict(weights_of(resumed)))
-    assert_states_equal(client_states(whole), client_states(resumed))
+    run_broken_off(tmp_path, **options)
     other = toy_config(tmp_path / 'whole', rounds=4, drop_path_rate=.1)
     with pytest.raises(ConfigError, match='local_defence'):
         run(other, resume=True)

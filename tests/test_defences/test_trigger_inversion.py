@@ -17,9 +17,8 @@ from mmpose_raf.engine.preflight import check_run
 from mmpose_raf.errors import ConfigError
 from tests.test_defences.by_hand import DefendedByHand
 from tests.test_engine.by_hand import FederationByHand, assert_like_by_hand
-from tests.toy import (CODEC, SIZES, Witness, assert_states_equal,
-                       client_states, hook_of, run, toy_config, toy_dataset,
-                       toy_model, weights_of)
+from tests.toy import (CODEC, SIZES, Witness, hook_of, run, run_broken_off,
+                       toy_config, toy_dataset, toy_model)
 
 DEFENCE = dict(type='TriggerInversion', distance=.2, steps=2, share=.5,
                lr=.3, mask_weight=.5, tau=.2)
@@ -215,13 +214,7 @@ def test_resume_is_exact(tmp_path):
         dict(type='AdversarialTraining', steps=1), DEFENCE],
         clients=[dict(name='a', input_size=[SIZES['high'], SIZES['low']]),
                  dict(name='b', input_size=SIZES['mid'])])
-    whole = run(toy_config(tmp_path / 'whole', **options))
-    with pytest.raises(KeyboardInterrupt):
-        run(toy_config(tmp_path / 'broken',
-                       hooks=[dict(type='Interrupt', round_=2)], **options))
-    resumed = run(toy_config(tmp_path / 'broken', **options), resume=True)
-    assert_states_equal(dict(weights_of(whole)), dict(weights_of(resumed)))
-    assert_states_equal(client_states(whole), client_states(resumed))
+    run_broken_off(tmp_path, **options)
 
 
 @pytest.mark.parametrize('argument, value', [
