@@ -19,7 +19,8 @@ from mmpose_raf.models.codecs import HeatmapCodec
 from mmpose_raf.models.constants import constant_like
 from mmpose_raf.sizes import Size, is_size
 
-LEVEL_WEIGHTS = ('uniform', 'area')
+#: By which power of its area a level is weighted.
+LEVEL_WEIGHTS = {'uniform': 0, 'area': 1, 'inverse_area': -1}
 
 
 class Level(NamedTuple):
@@ -120,11 +121,10 @@ def weigh_levels(levels: Sequence[Size], rule: str) -> List[float]:
 
     Args:
         levels (list[tuple[int, int]]): Sizes (w, h) of the levels.
-        rule (str): ``'uniform'``, or ``'area'``: in proportion to w h.
+        rule (str): ``'uniform'``; ``'area'``: in proportion to w h; or
+            ``'inverse_area'``: in proportion to 1 / (w h).
     """
-    shares = [
-        width * height if rule == 'area' else 1 for width, height in levels
-    ]
+    shares = [(width * height)**LEVEL_WEIGHTS[rule] for width, height in levels]
     return [share / sum(shares) for share in shares]
 
 

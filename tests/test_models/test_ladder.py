@@ -50,14 +50,17 @@ def test_levels_fit_into_the_native_size(native, levels):
 def test_weights_of_levels_add_up_to_1():
     assert weigh_levels(LADDER, 'uniform') == [1 / 3] * 3
     assert weigh_levels(LADDER, 'area') == [16 / 29, 9 / 29, 4 / 29]
+    np.testing.assert_allclose(
+        weigh_levels(LADDER, 'inverse_area'), [9 / 61, 16 / 61, 36 / 61])
     assert weigh_levels([LOW], 'area') == [1]
 
 
 @pytest.mark.parametrize('batch_size', [1, 2, 7, 8])
-@pytest.mark.parametrize('rule', ['uniform', 'area'])
+@pytest.mark.parametrize('rule', ['uniform', 'area', 'inverse_area'])
 def test_levels_get_their_shares_of_a_batch_in_the_mean(batch_size, rule):
     shares = weigh_levels(LADDER, rule)
-    offsets = (np.arange(2900) + .5) / 2900
+    # As many as both denominators (29 and 61) divide.
+    offsets = (np.arange(29 * 61) + .5) / (29 * 61)
     counts = []
     for offset in offsets:
         parts = split_batch(batch_size, shares, offset)

@@ -48,10 +48,12 @@ class RAFPoseEstimator(LadderPrediction):
         distill (dict, optional): Config of the distillation loss, by default
             ``dict(type='MultiResolutionDistillLoss')``. None trains on the
             ladder without distillation.
-        level_weights (str): ``'uniform'``, 1 / n each, as published, or
+        level_weights (str): ``'uniform'``, 1 / n each, as published;
             ``'area'``, in proportion to the level's pixels, so that the
-            many levels that fit below a high one do not outweigh it.
-            Defaults to ``'uniform'``.
+            many levels that fit below a high one do not outweigh it; or
+            ``'inverse_area'``, so that levels of which one is drawn get
+            equal computation, and a batch costs less. Defaults to
+            ``'uniform'``.
         levels (str): ``'all'`` of them for every sample, as published;
             ``'one'`` for a batch, drawn with the probability w_l; or
             ``'split'``, the batch shared out among them in proportion to

@@ -787,7 +787,8 @@ def test_backbones_and_head_of_mmpose_are_trained(backbone, channels, neck):
 
 @pytest.mark.parametrize('options, field, part', [
     (dict(ladder=None), 'model.ladder', 'None'),
-    (dict(level_weights='size'), 'model.level_weights', 'uniform, area'),
+    (dict(level_weights='size'), 'model.level_weights',
+     'uniform, area, inverse_area'),
     (dict(levels='two'), 'model.levels', 'all, split, one'),
     (dict(levels='one'), 'model.distill', 'no teacher'),
     (dict(levels='split'), 'model.distill', 'no teacher'),
