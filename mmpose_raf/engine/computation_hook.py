@@ -1,13 +1,15 @@
 """What the training costs, whatever the machine."""
 
-from typing import Sequence, Union
+from typing import Dict, Sequence, Union
 
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
+from mmpose_raf.errors import ConfigError
 from mmpose_raf.evaluation.training_log import MEGAPIXELS
 from .round_loop import unwrapped_model
 
@@ -22,17 +24,30 @@ class ComputationHook(Hook):
     which grows with the square of the tokens, is not in it. Every pass of the
     backbone in training mode counts, all clients' together, since the start
     of the run. Logs ``federation/megapixels`` at the end of each round, or
-    epoch. Not with ``model.torch_compile``: a compiled backbone calls no
-    hooks that it has not seen.
+    epoch.
+
+    Raises:
+        ConfigError: When the training begins, with ``model.torch_compile``:
+            a compiled backbone calls no hooks that it has not seen.
     """
 
     def before_train(self, runner):
-        """Watch the backbone."""
+        """Read where an earlier part of the run has stopped."""
+        if getattr(unwrapped_model(runner), 'compiled_losses', None):
+            raise ConfigError('custom_hooks',
+                              'ComputationHook cannot see a compiled backbone',
+                              'leave it out, or set model.torch_compile=False')
         # MMEngine keeps it in checkpoints.
         self._total = runner.message_hub.runtime_info.get('megapixels', 0.)
         self._new = 0
-        self._handle = unwrapped_model(
-            runner).backbone.register_forward_pre_hook(self._count)
+        self._handles: Dict[nn.Module, RemovableHandle] = {}
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        """Watch the backbone; clients may train models of their own."""
+        backbone = unwrapped_model(runner).backbone
+        if backbone not in self._handles:
+            self._handles[backbone] = backbone.register_forward_pre_hook(
+                self._count)
 
     def _count(self, backbone: nn.Module, args: tuple):
         """Count the pixels of images (B, 3, H, W), or of a list of them."""
@@ -54,5 +69,6 @@ class ComputationHook(Hook):
                                      step=runner.epoch + 1)
 
     def after_train(self, runner):
-        """Let go of the backbone."""
-        self._handle.remove()
+        """Let go of the backbones."""
+        for handle in self._handles.values():
+            handle.remove()

@@ -185,17 +185,17 @@ class FederatedTrainLoop(RoundLoop):
         name = self.names[visit.client]
         self._log.begin(visit.client)
         self._ema.start()
-        update, state = self.trainers.train(
-            self._read_request(name), self.states[visit.client], batches)
+        request = self._read_request(name)
+        update, state = self.trainers.train(request, self.states[visit.client],
+                                            batches)
         if self.schedule.has_clock:
             update.metrics['arrival'] = visit.arrival
-        if not self._hostile.hold_back(visit, update, state):
-            self._hand_over(visit, update, state)
+        if not self._hostile.hold_back(update, visit, request, state):
+            self._hand_over(update, visit, request, state)
 
-    def _hand_over(self, visit: Visit, update: ClientUpdate,
-                   state: ClientState):
+    def _hand_over(self, update: ClientUpdate, visit: Visit,
+                   request: TrainRequest, state: ClientState):
         """Let the server have an update, and the client its new state."""
-        request = self._read_request(update.client)
         update = self._hostile.poison(request, update)
         # The server notes in the metrics, which both have, how it went.
         refusal = self.server.receive(

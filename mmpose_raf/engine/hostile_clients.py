@@ -1,7 +1,7 @@
 """Clients of a simulation that send other updates than they have trained."""
 
 from logging import Logger
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List
 
 import torch
 
@@ -39,7 +39,7 @@ class HostileClients:
             if any(attack.needs_others for attack in attacks)
         }
         self._seen: List[State] = []
-        self._waiting: List[Tuple[Any, ClientUpdate, Any]] = []
+        self._waiting: List[tuple] = []
 
     def announce(self, logger: Logger):
         """Tell in the log who is hostile, if anybody is."""
@@ -47,25 +47,24 @@ class HostileClients:
             logger.warning('Hostile clients, as the config asks for: ' +
                            ', '.join(self.names))
 
-    def hold_back(self, visit: Any, update: ClientUpdate, state: Any) -> bool:
+    def hold_back(self, update: ClientUpdate, *belongings: Any) -> bool:
         """Keep an update back if its client first looks at the others'.
 
         Args:
-            visit (Visit): Kept with it.
             update (ClientUpdate): What the client has trained. It is not
                 kept if the server will refuse it.
-            state (ClientState): Kept with it.
+            *belongings (Any): Kept with it.
 
         Returns:
             bool: Whether it is kept.
         """
         if update.client not in self._curious or not is_finite(update.state):
             return False
-        self._waiting.append((visit, update, state))
+        self._waiting.append((update, *belongings))
         return True
 
-    def release(self) -> Iterator[Tuple[Any, ClientUpdate, Any]]:
-        """What was held back, at the end of a round."""
+    def release(self) -> Iterator[tuple]:
+        """What was held back, each update with its belongings."""
         yield from self._waiting
         self._seen, self._waiting = [], []
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mmpose_raf.errors import ConfigError
 from tests.toy import SIZES, run, toy_config
 
 HOOKS = [dict(type='ComputationHook')]
@@ -33,3 +34,26 @@ def test_every_pass_of_the_training_counts(tmp_path):
     # Six samples each: the high client's at all levels, the low's at one.
     one = 6 * (64 * 48 + 48 * 32 + 32 * 16 + 32 * 16) / 1e6
     assert megapixels(tmp_path) == pytest.approx([one, 2 * one])
+
+
+def test_clients_with_models_of_their_own_count(tmp_path):
+    clients = [
+        dict(name='high', input_size=SIZES['high']),
+        dict(name='low', input_size=SIZES['low'], width=.5)
+    ]
+    run(
+        toy_config(tmp_path,
+                   clients=clients,
+                   rounds=1,
+                   num_samples=12,
+                   aggregator=dict(type='HeteroFL'),
+                   hooks=HOOKS))
+    one = 6 * (64 * 48 + 48 * 32 + 32 * 16 + 32 * 16) / 1e6
+    assert megapixels(tmp_path) == pytest.approx([one])
+
+
+def test_a_compiled_backbone_is_refused(tmp_path):
+    cfg = toy_config(tmp_path, hooks=HOOKS)
+    cfg.model.torch_compile = True
+    with pytest.raises(ConfigError, match='custom_hooks.*ComputationHook'):
+        run(cfg)
