@@ -16,6 +16,13 @@ axes = dict(
     training=dict(
         fedavg={{_base_.trainings.fedavg}},
         one_upward={{_base_.trainings.one_upward}},
+        # Targets a third wider in the image: 1 px at 64x48 in place of 0.75.
+        fedavg_wide=[{{_base_.trainings.fedavg}}, {
+            'model.head.decoder.sigma': 2.
+        }],
+        one_upward_wide=[{{_base_.trainings.one_upward}}, {
+            'model.head.decoder.sigma': 2.
+        }],
         split={{_base_.trainings.split}},
         # 1.36 of FedAvg's rounds, for 0.98 of its computation.
         cheap=[{{_base_.trainings.cheap}}, {
