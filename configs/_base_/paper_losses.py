@@ -4,6 +4,7 @@ _base_ = ['raf_vitpose.py']
 
 model = dict(
     levels='all',
+    level_weights='uniform',
     upward=False,
     distill=dict(
         _delete_=True,

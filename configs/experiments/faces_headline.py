@@ -30,7 +30,11 @@ axes = dict(
             }
         ],
         fedavg=[{{_base_.fourier}}, {{_base_.trainings.fedavg}}],
+        # 1.01.
         default=[
-            {{_base_.fourier}}, {{_base_.trainings.one_upward}},
-            {{_base_.fitted}}
+            {{_base_.fourier}}, {{_base_.trainings.default}},
+            {{_base_.fitted}}, {
+                'train_cfg.max_epochs': 22,
+                'train_cfg.val_interval': 22
+            }
         ]))

@@ -50,4 +50,9 @@ axes = dict(
                 'train_cfg.max_epochs': 80
             }
         ],
-        default={{_base_.methods.default}}))
+        default=[
+            {{_base_.fourier}}, {{_base_.trainings.default}},
+            {{_base_.fitted}}, {{_base_.pretrained.fourier}}, {
+                'train_cfg.max_epochs': 160
+            }
+        ]))

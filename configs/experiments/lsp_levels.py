@@ -25,7 +25,7 @@ axes = dict(
         }],
         split={{_base_.trainings.split}},
         # 1.36 of FedAvg's rounds, for 0.98 of its computation.
-        cheap=[{{_base_.trainings.cheap}}, {
+        default=[{{_base_.trainings.default}}, {
             'train_cfg.max_epochs': 16,
             'train_cfg.val_interval': 16
         }],
