@@ -1,6 +1,6 @@
 """Flower's grid without a network: all clients in this process."""
 
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Tuple
 
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -50,13 +50,6 @@ class LocalGrid(Grid):
             if identity in self._replies
         ]
 
-    def send_and_receive(self,
-                         messages: Iterable[Message],
-                         *,
-                         timeout: Optional[float] = None) -> List[Message]:
-        """Push and pull; nobody needs to wait."""
-        return self.pull_messages(self.push_messages(messages))
-
     def _answer(self, message: Message) -> Message:
         node = message.metadata.dst_node_id
         app, node_config = self.clients[node]
@@ -81,6 +74,10 @@ class LocalGrid(Grid):
     @property
     def run(self):
         """Not there."""
+        raise NotImplementedError
+
+    def send_and_receive(self, messages, *, timeout=None):
+        """Not needed: the server pushes and pulls."""
         raise NotImplementedError
 
     def create_message(self, *args, **kwargs):

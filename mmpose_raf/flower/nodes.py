@@ -16,6 +16,8 @@ Answer = Union[RecordDict, str]
 # Seconds for a client to say who it is: a process starts, and reads a config.
 _INTRODUCTION = 300
 _POLL = 1.
+# As often as Flower itself looks for answers.
+_ANSWER_POLL = 3.
 # Seconds until a node that was left out is asked again, at first and at most.
 # Each question costs it a process, and if that starts too slowly, Flower says
 # that it has crashed.
@@ -27,7 +29,8 @@ class Nodes:
 
     A node that comes is asked which client it is; one that refuses the
     training, or whose name is unknown or taken, is left out and named in the
-    log. It is asked again when it has come anew, or after a pause, which grows.
+    log. It is asked again when it has come anew, or after a pause, which
+    grows.
 
     Args:
         grid (Grid): Flower's way to the nodes.
@@ -127,25 +130,45 @@ class Nodes:
 
     def _send(self, messages: Dict[int, Message],
               seconds: float) -> Dict[int, Answer]:
-        replies = list(
-            self.grid.send_and_receive(
-                list(messages.values()), timeout=seconds))
-        # That a node is lost is told by another node: not where a reply
-        # comes from counts, but what it answers.
-        asked = {
-            message.metadata.message_id: node
-            for node, message in messages.items()
+        """Ask nodes; what comes after that time is dropped."""
+        begun = self._activations()
+        sent = self.grid.push_messages(list(messages.values()))
+        waiting = {
+            identity: node
+            for identity, node in zip(sent, messages) if identity
         }
         answers: Dict[int, Answer] = {
-            node: f'no answer in {seconds:g} s'
+            node: 'Flower did not take the message'
             for node in messages
         }
-        for reply in replies:
-            node = asked.get(reply.metadata.reply_to_message_id)
-            if node is not None:
+        end = time.monotonic() + seconds
+        while waiting:
+            now = self._activations()
+            # That a node is lost is told by another node: not where a reply
+            # comes from counts, but what it answers.
+            for reply in self.grid.pull_messages(list(waiting)):
+                node = waiting.pop(reply.metadata.reply_to_message_id)
                 answers[node] = reply.content if reply.has_content(
                 ) else _error_of(reply)
+            # Flower reports a lost node only while it is away.
+            for identity, node in list(waiting.items()):
+                if now.get(node, begun.get(node)) != begun.get(node):
+                    del waiting[identity]
+                    answers[node] = 'it has left and come back'
+            left = end - time.monotonic()
+            if not waiting or left <= 0:
+                break
+            time.sleep(min(_ANSWER_POLL, left))
+        for node in waiting.values():
+            answers[node] = f'no answer in {seconds:g} s'
         return answers
+
+    def _activations(self) -> Dict[int, str]:
+        """When each node that is there has come."""
+        return {
+            node.node_id: node.last_activated_at
+            for node in self.grid.get_nodes()
+        }
 
     def _note(self, node: int, answer: Answer):
         """Take in who a node says it is."""
