@@ -182,6 +182,12 @@ class Trial:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def terminate(self, name: str):
+        """Let a process end by itself; a client takes its leave."""
+        process = self.processes.pop(name)
+        process.terminate()
+        process.wait(_PATIENCE)
+
     def stop(self):
         """Stop all that was started, and wait until it is gone."""
         for process in self.processes.values():
