@@ -19,12 +19,16 @@ class Visit(NamedTuple):
             the start of the run.
         successors (tuple[int]): Clients that begin once it has arrived.
             Defaults to none.
+        refreshed (tuple[int]): Clients that ask for the weights of the moment
+            before it arrives, and after the arrival before it. Defaults to
+            none.
     """
 
     client: int
     number: int
     arrival: float
     successors: Tuple[int, ...] = ()
+    refreshed: Tuple[int, ...] = ()
 
 
 class Round(NamedTuple):
@@ -124,11 +128,20 @@ class AsynchronousSchedule(Schedule):
     arrivals as clients train at a time. Whether a client is there decides
     when it can start; what it has begun it ends. Visits come in the order of
     arrival. See :class:`Schedule`.
+
+    Args:
+        *args: See :class:`Schedule`.
+        refresh_at (float, optional): The share of its training, in [0, 1),
+            after which a client asks for the weights of that moment. Defaults
+            to None: it does not.
+        **kwargs: See :class:`Schedule`.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, refresh_at: Optional[float] = None, **kwargs):
         super().__init__(*args, **kwargs)
+        self.refresh_at = refresh_at
         self._running: List[tuple] = []  # (arrival, client, number)
+        self._asking: List[tuple] = []  # (when, client)
 
     def _simulate(self, number: int, present: List[int],
                   start: float) -> Round:
@@ -137,8 +150,12 @@ class AsynchronousSchedule(Schedule):
         while self._running and len(
                 visits) < self.participation.num_participants:
             now, client, training = heapq.heappop(self._running)
+            refreshed = []
+            while self._asking and self._asking[0][0] <= now:
+                refreshed.append(heapq.heappop(self._asking)[1])
             successors = self._start(present, now, [number, len(visits) + 1])
-            visits.append(Visit(client, training, now, successors))
+            visits.append(
+                Visit(client, training, now, successors, tuple(refreshed)))
         return Round(beginners, visits, now)
 
     def _start(self, present: Sequence[int], now: float,
@@ -149,7 +166,10 @@ class AsynchronousSchedule(Schedule):
         missing = self.participation.num_participants - len(self._running)
         drawn = self._draw(idle, missing, stream)
         for client in drawn:
-            heapq.heappush(
-                self._running,
-                (now + self.durations[client], client, self._begin(client)))
+            duration = self.durations[client]
+            heapq.heappush(self._running,
+                           (now + duration, client, self._begin(client)))
+            if self.refresh_at is not None:
+                heapq.heappush(self._asking,
+                               (now + self.refresh_at * duration, client))
         return tuple(drawn)

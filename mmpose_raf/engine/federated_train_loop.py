@@ -157,6 +157,8 @@ class FederatedTrainLoop(RoundLoop):
             batches = iter(bar)
             for visit, following in zip(visits, [*visits[1:], None]):
                 bar.set_postfix_str(self.names[visit.client])
+                for client in visit.refreshed:
+                    self.server.refresh(self.names[client])
                 self._visit(visit, self._batches_of(visit, following, batches))
                 self._request(visit.successors)
         for waiting in self._hostile.release():
@@ -177,8 +179,10 @@ class FederatedTrainLoop(RoundLoop):
         """What a client reads of what it is sent."""
         sent = self.server.sent(client)
         own = self.server.in_flight[client].state
-        return replace(
-            sent, state=self.server.payload.unpack_weights(sent.state, own))
+        unpack = self.server.payload.unpack_weights
+        fresh = sent.fresh and replace(
+            sent.fresh, state=unpack(sent.fresh.state, own))
+        return replace(sent, state=unpack(sent.state, own), fresh=fresh)
 
     def _visit(self, visit: Visit, batches: Iterator[Any]):
         """Train a client and hand its update to the server."""

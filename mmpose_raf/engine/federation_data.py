@@ -136,9 +136,15 @@ def build_schedule(settings: FederationSettings, shares: Shares) -> Schedule:
             settings.local_epochs * len(own) / client.samples_per_second
             for client, own in zip(settings.clients, shares.indices)
         ]
-    kind = AsynchronousSchedule if settings.is_asynchronous else \
-        SynchronousSchedule
-    return kind(settings.participation, durations, settings.seed)
+    if not settings.is_asynchronous:
+        return SynchronousSchedule(settings.participation, durations,
+                                   settings.seed)
+    objective = settings.build_local_objective()
+    return AsynchronousSchedule(
+        settings.participation,
+        durations,
+        settings.seed,
+        refresh_at=objective and objective.refresh_at)
 
 
 def estimate_costs(clients: Sequence[Client], shares: Shares) -> List[float]:

@@ -274,6 +274,11 @@ def _check_together(settings: FederationSettings):
                          bool(settings.local_params),
                          settings.build_adapters() is not None)
     if not aggregator.is_asynchronous:
+        if objective and objective.refresh_at is not None:
+            raise ConfigError(
+                f'{KEY}.local_objective', f'{type(objective).__name__} needs '
+                'weights that are renewed while a client trains',
+                f'use StalenessAware instead of {name}')
         present = settings.participation.num_participants
         if present < aggregator.min_clients:
             raise ConfigError(

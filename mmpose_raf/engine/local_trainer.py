@@ -1,6 +1,7 @@
 """A client's part of a round."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import torch
@@ -102,12 +103,32 @@ class LocalTrainer:
         torch.manual_seed(self.seed_of(request.client, request.number))
         log = ClientLog()
         hardenings = self._start_defences(request.client)
+        refresh = self._refresh_point(request)
         with self._objective_at(start) as lr_sums:
-            for index, batch in batches:
+            for done, (index, batch) in enumerate(batches):
+                if done == refresh:
+                    self._take_in(request, start)
                 for harden in hardenings:
                     batch = harden(batch)
                 log.add(self.step((index, batch)))
         return self._finish(request, start, log, lr_sums)
+
+    def _refresh_point(self, request: TrainRequest) -> Optional[int]:
+        """Before which batch a client takes fresh weights in, if it does."""
+        if not request.fresh:
+            return None
+        num_iters = self.data[request.client].num_iters
+        return int(self.objective.refresh_at * num_iters)
+
+    def _take_in(self, request: TrainRequest, start: TrainingStart):
+        """Let a client go on with what it makes of fresh weights."""
+        fresh = replace(
+            request.fresh, state=put_state(request.fresh.state, self.device))
+        now = self.model.state_dict()
+        copy_state(
+            self.objective.take_in(
+                self.personal.shared(now), fresh,
+                fresh.version - request.version, start), now)
 
     def _begin(self, request: TrainRequest,
                state: ClientState) -> TrainingStart:

@@ -10,9 +10,10 @@ from .aggregators import (Aggregator, ContributionFair, CoordinateMedian,
 from .client_state import ClientState
 from .errors import FederationError
 from .folded_updates import FoldedUpdates
-from .messages import ClientUpdate, TrainRequest, find_fault, is_finite
+from .messages import (ClientUpdate, FreshWeights, TrainRequest, find_fault,
+                       is_finite)
 from .objectives import (MOON, SCAFFOLD, FeatureAlignment, FedDyn, FedProx,
-                         LocalObjective, PGFed, TrainingStart)
+                         FreshModel, LocalObjective, PGFed, TrainingStart)
 from .payload import Payload
 from .round_report import RoundReport, Traffic
 from .server import Server
@@ -23,7 +24,7 @@ __all__ = [
     'CoordinateMedian', 'DPFedAvg', 'DiscrepancyAware', 'FeatureAlignment',
     'FedAdagrad', 'FedAdam', 'FedAvg', 'FedAvgM', 'FedConv', 'FedDyn',
     'FedProx', 'FedRolex', 'FedYogi', 'FederationError', 'FoldedUpdates',
-    'HeteroFL', 'Krum', 'LayerwiseDivergenceAware', 'Layout',
+    'FreshModel', 'FreshWeights', 'HeteroFL', 'Krum', 'LayerwiseDivergenceAware', 'Layout',
     'LearnableWeights', 'LocalObjective', 'LossAware', 'MOON', 'MultiKrum',
     'NormClipping', 'PGFed', 'Payload', 'RankingVote', 'RoundReport',
     'SCAFFOLD', 'Server', 'StalenessAware', 'Submodel', 'SubmodelAverage',

@@ -15,6 +15,19 @@ NOT_FINITE = 'not finite'
 
 
 @dataclass
+class FreshWeights:
+    """Global weights that reach a client while it trains.
+
+    Args:
+        version (int): How often they had been renewed.
+        state (dict[str, Tensor]): The weights and buffers.
+    """
+
+    version: int
+    state: State
+
+
+@dataclass
 class TrainRequest:
     """What the server sends to a client: train from these weights.
 
@@ -29,6 +42,8 @@ class TrainRequest:
             layers that stay with the clients.
         download (dict[str, Tensor]): What the server's side of the local
             objective sends beside them. Defaults to nothing.
+        fresh (FreshWeights, optional): What the server has sent later, see
+            :class:`FreshModel`. Defaults to None.
     """
 
     client: str
@@ -37,6 +52,7 @@ class TrainRequest:
     version: int
     state: State
     download: State = field(default_factory=dict)
+    fresh: Optional[FreshWeights] = None
 
 
 @dataclass

@@ -5,8 +5,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from .aggregators import Aggregator
 from .folded_updates import FoldedUpdates
-from .messages import (NOT_FINITE, ClientUpdate, TrainRequest, find_fault,
-                       is_finite)
+from .messages import (NOT_FINITE, ClientUpdate, FreshWeights, TrainRequest,
+                       find_fault, is_finite)
 from .objectives import LocalObjective
 from .payload import Payload
 from .round_report import RoundReport, without_weights
@@ -112,7 +112,26 @@ class Server:
         if request.state is not self._packed[0]:
             self._packed = (request.state,
                             self.payload.pack_weights(request.state))
-        return replace(request, state=self._packed[1])
+        fresh = request.fresh and replace(
+            request.fresh,
+            state=self.payload.pack_weights(request.fresh.state))
+        return replace(request, state=self._packed[1], fresh=fresh)
+
+    def refresh(self, client: str):
+        """Send the weights now to a client in the midst of its training.
+
+        Nothing is sent if it has started from them.
+
+        Args:
+            client (str): Its name. It has a request in flight.
+        """
+        request = self.in_flight[client]
+        if request.version == self.version:
+            return
+        self.in_flight[client] = replace(
+            request, fresh=FreshWeights(self.version, self.state))
+        self.report.traffic.down += state_bytes(
+            self.sent(client).fresh.state)
 
     def receive(self, update: ClientUpdate) -> Optional[str]:
         """Take in an update.
@@ -256,14 +275,18 @@ class Server:
             version=self.version,
             num_requests=self.num_requests,
             in_flight={
-                name: [request.number, request.round, request.version]
+                name: [
+                    request.number, request.round, request.version,
+                    request.fresh and request.fresh.version
+                ]
                 for name, request in self.in_flight.items()
             },
             # Those that nobody trains from are gone.
             versions={
-                request.version: request.state
+                sent.version: sent.state
                 for request in self.in_flight.values()
-                if request.version != self.version
+                for sent in (request, request.fresh)
+                if sent and sent.version != self.version
             })
 
     def load_state_dict(self, state_dict: dict):
@@ -275,8 +298,15 @@ class Server:
         self.num_requests = dict(state_dict['num_requests'])
         versions = {**state_dict['versions'], self.version: self.state}
         self.in_flight = {
-            name: TrainRequest(name, number, round_, version,
-                               versions[version])
-            for name, (number, round_,
-                       version) in state_dict['in_flight'].items()
+            name: TrainRequest(
+                name,
+                number,
+                round_,
+                version,
+                versions[version],
+                # Checkpoints of earlier versions do not have it.
+                fresh=FreshWeights(fresh[0], versions[fresh[0]])
+                if any(fresh) else None)
+            for name, (number, round_, version,
+                       *fresh) in state_dict['in_flight'].items()
         }

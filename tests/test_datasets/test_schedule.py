@@ -92,14 +92,32 @@ def test_asynchronous_clock_by_hand():
     assert [round_.end for round_ in rounds[:3]] == [4., 6., 10.]
 
 
+def test_who_asks_for_fresh_weights_when():
+    """The first arrives at 2, 4, ... and asks at 1, 3, ...; the second, which
+    arrives at 5.5, at 2.75."""
+    schedule = AsynchronousSchedule(
+        Participation.of_all(2), durations=[2., 5.5], refresh_at=.5)
+    visits = [
+        visit for number in range(3)
+        for visit in schedule.of_round(number).visits
+    ]
+    assert [(visit.arrival, visit.refreshed) for visit in visits] == [
+        (2., (0, )), (4., (1, 0)), (5.5, (0, )), (6., ()), (8., (0, )),
+        (10., (1, 0))
+    ]
+
+
 @given(st.integers(1, 6), st.floats(.05, 1), st.integers(0, 99),
        st.lists(st.floats(.5, 9), min_size=6, max_size=6),
-       st.floats(.2, 1))
-def test_asynchronous_properties(count, fraction, seed, durations, presence):
+       st.floats(.2, 1), st.floats(0, .99))
+def test_asynchronous_properties(count, fraction, seed, durations, presence,
+                                 refresh_at):
     schedule = AsynchronousSchedule(
-        Participation((presence, ) * count, fraction), durations[:count],
-        seed)
-    now, running, numbers = 0., {}, Counter()
+        Participation((presence, ) * count, fraction),
+        durations[:count],
+        seed,
+        refresh_at=refresh_at)
+    now, running, numbers, asked = 0., {}, Counter(), Counter()
 
     def begin(clients):
         for client in clients:
@@ -113,6 +131,11 @@ def test_asynchronous_properties(count, fraction, seed, durations, presence):
         for visit in events.visits:
             assert visit.number == numbers[visit.client]
             numbers[visit.client] += 1
+            for client in visit.refreshed:
+                when = running[client] + refresh_at * durations[client]
+                assert now <= when <= visit.arrival
+            asked.update(visit.refreshed)
+            assert asked[visit.client] == numbers[visit.client]
             began = running.pop(visit.client)
             assert visit.arrival >= now
             assert visit.arrival == pytest.approx(

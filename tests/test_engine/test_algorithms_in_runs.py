@@ -64,6 +64,8 @@ ALGORITHMS = {
     'tuned_staleness': dict(
         aggregator=dict(type='StalenessAware', control_lr=1.,
                         proxy_samples=2)),
+    'fresh_model': dict(STALENESS, payload='bfloat16', local_objective=dict(
+        type='FreshModel', control_lr=.1)),
     'half_at_a_time': dict(STALENESS, participation=dict(
         fraction=.4, presence={'3': .5})),
     'moon_asynchronous': dict(STALENESS, local_objective=OBJECTIVES['moon']),

@@ -23,25 +23,38 @@ LATEST = 'StalenessAware'
 
 
 class AsynchronousByHand(FederationByHand):
-    """Runs the clock itself; each client has weights of its own."""
+    """Runs the clock itself; each client has weights of its own.
+
+    Attributes:
+        takes_fresh (bool): Whether clients take in fresh weights half-way.
+        num_fresh (int): How often one did.
+    """
+
+    takes_fresh = False
+    num_fresh = 0
 
     def rounds(self, count):
         """Global weights after each round of three arrivals."""
         now, version, results = 0., 0, []
+        history = [(0., copy.deepcopy(self.model.state_dict()))]
         numbers = [0, 0, 0]
         state = copy.deepcopy(self.model.state_dict())
         durations = [
             len(own) / speed
             for own, speed in zip(self.indices, SPEEDS.values())
         ]
-        queue = [(durations[i], i, 0, state) for i in range(3)]
+        queue = [(durations[i], i, 0, state, 0.) for i in range(3)]
         heapq.heapify(queue)
         for _ in range(count):
             for _ in range(3):
-                now, client, began, start = heapq.heappop(queue)
+                now, client, began, start, when = heapq.heappop(queue)
                 visit = Visit(client, numbers[client], now)
                 numbers[client] += 1
-                trained = self.train_visit(visit, start)
+                half = when + durations[client] / 2
+                fresh = max(
+                    i for i, (made, _) in enumerate(history) if made < half)
+                trained = self.train_visit(visit, start, began, fresh,
+                                           history[fresh][1])
                 staleness = version - began
                 version += 1
                 xi = version**-.5 * (staleness + 1)**-.5
@@ -52,30 +65,49 @@ class AsynchronousByHand(FederationByHand):
                         value, trained[key])
                     for key, value in state.items()
                 }
+                history.append((now, state))
                 heapq.heappush(
-                    queue, (now + durations[client], client, version, state))
+                    queue,
+                    (now + durations[client], client, version, state, now))
             results.append((state, now))
         return results
 
-    def train_visit(self, visit, start):
+    def train_visit(self, visit, start, began, fresh, weights):
         sampler, = self.samplers
-        batches = list(sampler.batches_of(visit))
+        steps = [[batch] for batch in sampler.batches_of(visit)]
         self.model.load_state_dict(start)
-        return self.train(visit.client, [[batch] for batch in batches])
+        if not self.takes_fresh or fresh == began:
+            return self.train(visit.client, steps)
+        self.num_fresh += 1
+        half = len(steps) // 2
+        trained = self.train(visit.client, steps[:half])
+        phi = fresh**-.5 * (1 - .5 * (fresh - began + 1)**-.5)
+        beta = phi / (1 + phi)
+        self.model.load_state_dict(
+            self.mean([trained, weights], [1 - beta, beta]))
+        return self.train(visit.client, steps[half:])
 
 
-def test_like_a_clock_by_hand(tmp_path):
+@pytest.mark.parametrize('takes_fresh', [False, True])
+def test_like_a_clock_by_hand(tmp_path, takes_fresh):
+    options = dict(local_objective=dict(
+        type='FreshModel')) if takes_fresh else {}
     cfg = toy_config(tmp_path,
                      clients=CLIENTS,
                      rounds=4,
                      hooks=[dict(type='Witness')],
-                     aggregator=dict(type=LATEST))
+                     batch_size=2,
+                     aggregator=dict(type=LATEST),
+                     **options)
     runner = run(cfg)
     witness = hook_of(runner, Witness)
     # What is tested happens: the fast client comes twice in a round.
     clients = [seen['client'] for seen in witness.iterations]
     assert clients.count('high') > clients.count('mid') > clients.count('low')
-    expected = AsynchronousByHand(cfg, witness.first).rounds(4)
+    by_hand = AsynchronousByHand(cfg, witness.first)
+    by_hand.takes_fresh = takes_fresh
+    expected = by_hand.rounds(4)
+    assert (by_hand.num_fresh > 2) == takes_fresh
     for got, (state, _) in zip(witness.rounds, expected):
         for key, value in got.items():
             torch.testing.assert_close(value, state[key], rtol=0, atol=1e-6)

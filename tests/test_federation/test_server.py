@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from mmpose_raf.federation import (SCAFFOLD, ClientUpdate, DiscrepancyAware,
-                                   FedAvg, FedAvgM, FedDyn, LossAware,
-                                   NormClipping, PGFed, Server,
-                                   StalenessAware, TrainingStart, TrimmedMean)
+                                   FedAvg, FedAvgM, FedDyn, FreshModel,
+                                   LossAware, NormClipping, Payload, PGFed,
+                                   Server, StalenessAware, TrainingStart,
+                                   TrimmedMean)
 
 
 def state(value):
@@ -213,6 +214,61 @@ def test_a_request_in_flight_keeps_its_version_alive():
     assert slow.state['w'][0] == 0
     server.receive(answer(server, 'slow', 1.))
     assert server.state_dict()['versions'] == {}
+
+
+def ahead(payload=None):
+    """A server whose client 'slow' trains from weights two versions old."""
+    server = Server(
+        state(0.), StalenessAware(), FreshModel(), 2, payload=payload)
+    server.request('slow', 0)
+    server.refresh('slow')  # there is nothing newer yet
+    assert server.in_flight['slow'].fresh is None
+    for _ in range(2):
+        server.request('fast', 0)
+        request = server.in_flight['fast']
+        packed = server.payload.pack_update(state(1.), request.state)
+        server.receive(
+            ClientUpdate('fast', packed, 1, version=request.version))
+    return server
+
+
+def test_fresh_weights_reach_a_client_in_training():
+    server = ahead()
+    before = server.report.traffic.down
+    server.refresh('slow')
+    assert server.report.traffic.down == before + 8  # two floats
+    own = server.in_flight['slow']
+    assert own.version == 0 and own.fresh.version == 2
+    assert own.fresh.state is server.state
+    assert server.sent('slow') == own
+    server.request('fast', 0)
+    server.receive(answer(server, 'fast', 1.))
+    assert own.fresh.state is not server.state
+    again = Server(server.state, StalenessAware(), FreshModel(), 2)
+    again.load_state_dict(server.state_dict())
+    assert again.in_flight['slow'] == own
+    # Once nobody needs them any more, they are gone.
+    server.receive(answer(server, 'slow', 1.))
+    assert server.state_dict()['versions'] == {}
+
+
+def test_fresh_weights_travel_like_others():
+    server = ahead(Payload('bfloat16', ['w']))
+    server.refresh('slow')
+    sent = server.sent('slow').fresh.state
+    assert torch.equal(sent['w'], server.state['w'].bfloat16())
+    assert server.in_flight['slow'].fresh.state is server.state
+
+
+def test_requests_that_an_earlier_version_saved():
+    """They end with the version."""
+    server = Server(state(0.), StalenessAware(), None, 2)
+    server.request('a', 3)
+    saved = server.state_dict()
+    saved['in_flight'] = dict(a=saved['in_flight']['a'][:3])
+    again = Server(server.state, StalenessAware(), None, 2)
+    again.load_state_dict(saved)
+    assert again.in_flight == server.in_flight
 
 
 @pytest.mark.parametrize('make', [

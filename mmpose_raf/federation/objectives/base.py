@@ -6,7 +6,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from torch import Tensor
 
-from ..messages import ClientUpdate, TrainRequest
+from ..messages import ClientUpdate, FreshWeights, TrainRequest
 from ..state_math import State
 
 
@@ -53,6 +53,10 @@ class LocalObjective(metaclass=ABCMeta):
             its client's side has the narrower ones, and its server's side
             looks at no weights.
         is_observing (bool): Whether :meth:`observe` is to be called.
+        refresh_at (float, optional): The share of a client's local training,
+            in [0, 1), after which it asks the server for the weights of that
+            moment, see :meth:`take_in`; None if it does not. Needs an
+            asynchronous aggregator: only there can they be newer.
         feature_module (str, optional): Name of the submodule whose output,
             averaged over the image, :meth:`feature_loss` compares.
         feature_layers (tuple[str]): Names or shell patterns of submodules of
@@ -64,6 +68,7 @@ class LocalObjective(metaclass=ABCMeta):
     is_asynchronous = True
     takes_submodels = False
     is_observing = False
+    refresh_at: Optional[float] = None
     feature_module: Optional[str] = None
     feature_layers: Sequence[str] = ()
 
@@ -94,6 +99,21 @@ class LocalObjective(metaclass=ABCMeta):
             start (TrainingStart): Where to write down what is wanted later,
                 in its ``notes``.
         """
+
+    def take_in(self, state: State, fresh: FreshWeights, age: int,
+                start: TrainingStart) -> State:
+        """What a client goes on with that has got fresh weights.
+
+        Args:
+            state (dict[str, Tensor]): Its weights and buffers now.
+            fresh (FreshWeights): The fresh ones, newer than ``anchor``.
+            age (int): How many versions they are newer, >= 1.
+            start (TrainingStart): What it started from.
+
+        Returns:
+            dict[str, Tensor]: New tensors with the same keys.
+        """
+        raise NotImplementedError
 
     def references(self, start: TrainingStart) -> List[State]:
         """Weights whose features :meth:`feature_loss` compares with.
