@@ -20,8 +20,9 @@ from mmpose_raf import checkpoints  # noqa: E402
 checkpoints.install()
 
 from mmpose_raf import (  # noqa: E402
-    attacks, datasets, defences, engine, models)
+    attacks, datasets, defences, engine, models, one_shot)
 
 __all__ = [
-    '__version__', 'attacks', 'datasets', 'defences', 'engine', 'models'
+    '__version__', 'attacks', 'datasets', 'defences', 'engine', 'models',
+    'one_shot'
 ]

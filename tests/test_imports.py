@@ -28,8 +28,9 @@ BELOW = {
         'checkpoints', 'datasets', 'engine', 'evaluation', 'federation'
     },
     'experiments': {'engine', 'evaluation'},
+    'one_shot': {'engine', 'federation', 'models'},
     'commands': {
-        'engine', 'evaluation', 'experiments', 'export', 'models',
+        'engine', 'evaluation', 'experiments', 'export', 'models', 'one_shot',
         'visualization'
     },
 }

@@ -11,6 +11,7 @@ Each is a module of this package with
 # Only the module of the command that is called is imported.
 COMMANDS = {
     'train': 'train a pose estimator federatedly',
+    'one-shot': 'train a pose estimator in one round',
     'experiments': 'run a set of experiments and report on it',
     'report': 'compare runs at many resolutions: tables and pictures',
     'tsne': 'show whether features cluster by resolution or by person',

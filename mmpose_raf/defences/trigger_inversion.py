@@ -15,6 +15,7 @@ from mmpose_raf.models.batch_keypoints import gather_keypoints
 from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.evaluation_mode import in_evaluation_mode
 from mmpose_raf.models.heatmap_targets import encode_batch
+from mmpose_raf.models.image_heatmaps import heatmaps_of
 from mmpose_raf.registry import LOCAL_DEFENCES
 from mmpose_raf.sizes import size_of
 from .base import Hardening, LocalDefence
@@ -153,13 +154,6 @@ class TriggerInversion(LocalDefence):
         shape = moved.shape[:3]
         return heatmaps.unflatten(0, shape[:2]), (weights.view(shape)
                                                   >= 0.5).float()
-
-
-def heatmaps_of(model: nn.Module, images: Tensor) -> Tensor:
-    """Heatmaps (B, K, h, w) of images (B, 3, H, W) in [0, 255]."""
-    inputs = model.data_preprocessor(
-        dict(inputs=images, data_samples=[]), training=False)['inputs']
-    return model.head.forward(model.extract_feat(inputs))
 
 
 def gains_of(before: Tensor, after: Tensor, targets: Tensor,

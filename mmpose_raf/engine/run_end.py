@@ -13,11 +13,14 @@ _FOLDER_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES,
 
 
 @contextlib.contextmanager
-def telling_how_to_go_on(work_dir: str) -> Iterator[None]:
+def telling_how_to_go_on(work_dir: str,
+                         saved: str = 'last_checkpoint') -> Iterator[None]:
     """Tell how a run that is broken off in here can be continued.
 
     Args:
         work_dir (str): Its work dir.
+        saved (str): File or folder in it that is there once something is
+            saved. Defaults to ``'last_checkpoint'``.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, with that as its argument.
@@ -26,15 +29,15 @@ def telling_how_to_go_on(work_dir: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(_how(work_dir)) from error
+        raise KeyboardInterrupt(_how(work_dir, saved)) from error
     except OSError as error:
         if error.errno not in _FOLDER_ERRORS:
             raise
         raise TrainingError(f'{describe_error(error)}; mend that, and '
-                            f'{_how(work_dir)}') from error
+                            f'{_how(work_dir, saved)}') from error
 
 
-def _how(work_dir: str) -> str:
-    if osp.isfile(osp.join(work_dir, 'last_checkpoint')):
+def _how(work_dir: str, saved: str) -> str:
+    if osp.exists(osp.join(work_dir, saved)):
         return f'continue with --resume --work-dir {work_dir}'
     return 'start again, as no round was saved'
