@@ -75,6 +75,9 @@ def test_files(wheel):
         'mmpose_raf.pth', 'mmpose_raf/.mim/model-index.yml',
         f'mmpose_raf-{mmpose_raf.__version__}.dist-info/licenses/LICENSE'
     } <= names
+    # From which `mim run mmpose_raf` learns where the tools are.
+    top_level = f'mmpose_raf-{mmpose_raf.__version__}.dist-info/top_level.txt'
+    assert zipfile.ZipFile(wheel).read(top_level) == b'mmpose_raf\n'
     assert {name.partition('/')[0] for name in names} == {
         'mmpose_raf', 'mmpose_raf_compat', 'mmpose_raf.pth',
         f'mmpose_raf-{mmpose_raf.__version__}.dist-info'
