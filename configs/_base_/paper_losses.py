@@ -4,7 +4,6 @@ _base_ = ['raf_vitpose.py']
 
 model = dict(
     levels='all',
-    level_weights='uniform',
     upward=False,
     distill=dict(
         _delete_=True,

@@ -1,6 +1,6 @@
-# ViTPose-B trained on the ladder: one level for each batch, also of those above
-# the client's native size, so that all levels get the same computation, which
-# makes a round cheaper than FedAvg's; targets of one width in the image, and Fourier features as position encoding. On photographs
+# ViTPose-B trained on the ladder at the computation of plain FedAvg: one level
+# for each batch, also of those above the client's native size, targets of one
+# width in the image, and Fourier features as position encoding. On photographs
 # that is ahead of stock ViTPose at every size (docs/results.md). The method as
 # published is in paper_losses.py. Sizes are (w, h) in pixels; the first is the
 # codec's.
@@ -12,7 +12,6 @@ model = dict(
     type='RAFPoseEstimator',
     ladder=ladder,
     levels='one',
-    level_weights='inverse_area',
     upward=True,
     distill=None,
     data_preprocessor=dict(

@@ -12,8 +12,6 @@ axes = dict(
         ],
         FedAvg=[{{_base_.fourier}}, {{_base_.trainings.fedavg}}, _short],
         RAF=[
-            {{_base_.fourier}}, {{_base_.trainings.default}},
-            {{_base_.fitted}}, {
-                'train_cfg.max_epochs': 16
-            }
+            {{_base_.fourier}}, {{_base_.trainings.one_upward}},
+            {{_base_.fitted}}, _short
         ]))

@@ -30,9 +30,13 @@ axes = dict(
             }
         ],
         fedavg=[{{_base_.fourier}}, {{_base_.trainings.fedavg}}],
-        # 1.01.
         default=[
-            {{_base_.fourier}}, {{_base_.trainings.default}},
+            {{_base_.fourier}}, {{_base_.trainings.one_upward}},
+            {{_base_.fitted}}
+        ],
+        # 1.01.
+        low_often=[
+            {{_base_.fourier}}, {{_base_.trainings.low_often}},
             {{_base_.fitted}}, {
                 'train_cfg.max_epochs': 22,
                 'train_cfg.val_interval': 22

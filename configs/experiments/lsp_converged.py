@@ -50,8 +50,10 @@ axes = dict(
                 'train_cfg.max_epochs': 80
             }
         ],
-        default=[
-            {{_base_.fourier}}, {{_base_.trainings.default}},
+        default={{_base_.methods.default}},
+        # 0.98.
+        low_often=[
+            {{_base_.fourier}}, {{_base_.trainings.low_often}},
             {{_base_.fitted}}, {{_base_.pretrained.fourier}}, {
                 'train_cfg.max_epochs': 160
             }

@@ -23,9 +23,10 @@ axes = dict(
                 'train_cfg.max_epochs': 8
             }
         ],
+        default={{_base_.methods.default}},
         # 0.98.
-        default=[
-            {{_base_.fourier}}, {{_base_.trainings.default}},
+        low_often=[
+            {{_base_.fourier}}, {{_base_.trainings.low_often}},
             {{_base_.fitted}}, {{_base_.pretrained.fourier}}, {
                 'train_cfg.max_epochs': 16,
                 'train_cfg.val_interval': 16

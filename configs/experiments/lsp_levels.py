@@ -25,7 +25,7 @@ axes = dict(
         }],
         split={{_base_.trainings.split}},
         # 1.36 of FedAvg's rounds, for 0.98 of its computation.
-        default=[{{_base_.trainings.default}}, {
+        low_often=[{{_base_.trainings.low_often}}, {
             'train_cfg.max_epochs': 16,
             'train_cfg.val_interval': 16
         }],

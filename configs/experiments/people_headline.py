@@ -1,4 +1,4 @@
-# The methods of the demo and the published one, with several seeds.
+# The methods of the demo and others, with several seeds.
 #   python tools/run_experiments.py configs/experiments/people_headline.py
 _base_ = ['_base_/trainings.py', '_base_/synthetic_sizes.py']
 
@@ -18,9 +18,13 @@ axes = dict(
             }
         ],
         fedavg=[{{_base_.fourier}}, {{_base_.trainings.fedavg}}, _short],
-        # 0.98.
         default=[
-            {{_base_.fourier}}, {{_base_.trainings.default}},
+            {{_base_.fourier}}, {{_base_.trainings.one_upward}},
+            {{_base_.fitted}}, _short
+        ],
+        # 0.98.
+        low_often=[
+            {{_base_.fourier}}, {{_base_.trainings.low_often}},
             {{_base_.fitted}}, {
                 'train_cfg.max_epochs': 16,
                 'train_cfg.val_interval': 16

@@ -14,4 +14,8 @@ methods = dict(
     ],
     fedavg=[
         {{_base_.fourier}}, {{_base_.trainings.fedavg}}, pretrained['fourier']
+    ],
+    default=[
+        {{_base_.fourier}}, {{_base_.trainings.one_upward}}, {{_base_.fitted}},
+        pretrained['fourier']
     ])
