@@ -1,5 +1,6 @@
 """Images that models take for given poses."""
 
+import math
 from dataclasses import dataclass
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
@@ -121,23 +122,21 @@ class Inversion:
         images = torch.randn(
             len(keypoints), 3, height, width, generator=generator) * 0.1
         images = images.to(keypoints.device).clamp_(-0.5, 0.5)
+        images.requires_grad_()
         grid = grid or (1, 1)
         informative = torch.ones(
-            len(images),
-            grid[0] * grid[1],
-            dtype=torch.bool,
-            device=images.device)
-        images.requires_grad_()
+            len(images), grid[0] * grid[1], device=images.device) > 0
+        stops = {
+            math.ceil((index + 1) * self.steps / (len(self.keep) + 1)): share
+            for index, share in enumerate(self.keep)
+        }
         optimizer = torch.optim.Adam([images], lr=self.lr)
         statistics = NormStatistics(ensemble.models)
         for step in range(self.steps):
-            stage = step * (len(self.keep) + 1) // self.steps
-            if step and stage > (step - 1) * (len(self.keep) +
-                                              1) // self.steps:
+            if step in stops:
                 informative = self._choose(ensemble, images.detach(),
                                            levels[0], targets[levels[0]][0],
-                                           grid, self.keep[stage - 1],
-                                           informative)
+                                           grid, stops[step], informative)
             size = levels[step % len(levels)]
             moved = self._stop(images, informative, grid)
             with statistics.watching() as distances:

@@ -9,8 +9,11 @@ from .informative_tokens import Grid, to_pixels
 LABELS = ('relabel', 'ensemble', 'pose')
 
 
-def relabel(poses: Tensor, ensemble: Tensor, labelled: Tensor,
-            informative: Optional[Tensor], grid: Grid) -> Tensor:
+def relabel(poses: Tensor,
+            ensemble: Tensor,
+            labelled: Tensor,
+            informative: Optional[Tensor] = None,
+            grid: Optional[Grid] = None) -> Tensor:
     """Targets of FedMITR's token relabel (arXiv 2605.10748), for heatmaps.
 
     Where an image carries information it is labelled with the pose that it
@@ -22,8 +25,8 @@ def relabel(poses: Tensor, ensemble: Tensor, labelled: Tensor,
         ensemble (Tensor): Those of the ensemble, likewise.
         labelled (Tensor): Whether the pose has a keypoint, in shape (B, K).
         informative (Tensor, optional): Whether a patch carries information,
-            in shape (B, N); None: all do.
-        grid (tuple[int, int]): Patches (H, W), N in all.
+            in shape (B, N). Defaults to None: all do.
+        grid (tuple[int, int], optional): Patches (H, W), N in all.
 
     Returns:
         Tensor: In shape (B, K, h, w).

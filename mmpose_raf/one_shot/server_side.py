@@ -127,13 +127,14 @@ class ServerSide:
         labels: Dict[Size, Tensor] = {}
         for size, codec in self.codecs.items():
             soft = self.ensemble.heatmaps(images.float(), size)
-            poses, _ = encode_batch(
+            # A keypoint beyond the crop is not labelled there.
+            poses, drawn = encode_batch(
                 codec, from_frame(keypoints, size, self.use_udp), labelled)
             if self.settings.labels == 'ensemble':
                 labels[size] = soft
             elif self.settings.labels == 'pose':
-                labels[size] = relabel(poses, soft, labelled, None, None)
+                labels[size] = relabel(poses, soft, drawn)
             else:
-                labels[size] = relabel(poses, soft, labelled, informative,
+                labels[size] = relabel(poses, soft, drawn, informative,
                                        self.grid)
         return {size: own.cpu() for size, own in labels.items()}

@@ -61,5 +61,5 @@ def test_relabel_by_hand():
     got = relabel(poses, ensemble, labelled, informative, (1, 2))
     assert got[0, 0].tolist() == [[.25, .25, 1, 1]] * 2
     assert (got[0, 1] == .25).all()
-    everywhere = relabel(poses, ensemble, labelled, None, (1, 2))
+    everywhere = relabel(poses, ensemble, labelled)
     assert (everywhere[0, 0] == 1).all() and (everywhere[0, 1] == .25).all()
