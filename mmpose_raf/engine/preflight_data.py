@@ -89,7 +89,8 @@ def _is_understood(dataset: dict) -> bool:
 def _check_annotations(dataset: dict, field: str, opens_images: bool):
     root = dataset.get('data_root') or ''
     path = osp.join(root, dataset['ann_file'])
-    images = osp.join(root, (dataset.get('data_prefix') or {}).get('img') or '')
+    prefixes = dataset.get('data_prefix') or {}
+    images = osp.join(root, prefixes.get('img') or '')
     if '://' in path or '://' in images:
         return
     report = check_annotation_file(path, f'{field}.ann_file', images,

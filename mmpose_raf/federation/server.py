@@ -211,13 +211,9 @@ class Server:
             arrived = report.updates
             if self.is_folding:
                 arrived = self.folded.take()
-            elif self.aggregator.takes_submodels:
-                pass  # measured; parts of a model have no common direction
-            elif self.keep_updates and len(arrived) > 1:
+            # Parts of a model have no common direction.
+            elif not self.aggregator.takes_submodels:
                 self._compare(arrived)
-            else:
-                for update in arrived:
-                    self._measure(update, self.state)
             self._renew(arrived, report.updates)
         report.updates = [without_weights(update) for update in report.updates]
         self.report = RoundReport()
@@ -258,8 +254,13 @@ class Server:
     def _compare(self, updates: List[ClientUpdate]):
         """Note how far each client went, and whether in one direction.
 
-        Drift is thus seen while it happens.
+        Drift is thus seen while it happens. Of a single update, or without
+        ``keep_updates``, there are no directions.
         """
+        if not self.keep_updates or len(updates) < 2:
+            for update in updates:
+                self._measure(update, self.state)
+            return
         norms, cosines = compare_updates(
             self.state, [update.state for update in updates],
             updates[0].parameter_names)

@@ -61,7 +61,8 @@ class WeightConvolution:
         weights = []
         for dim, stride in zip(self.cuts, self.strides):
             shares = (dim == self.input_dim) == is_transposed
-            weights.append(torch.full((stride, ), 1 / stride if shares else 1.))
+            value = 1 / stride if shares else 1.
+            weights.append(torch.full((stride, ), value))
         kernel = weights[0] if len(weights) == 1 else torch.outer(*weights)
         return kernel[None, None]
 

@@ -53,11 +53,12 @@ class ProxyGuided(Aggregator):
     def _loss(self, state: Dict[str, Tensor]) -> Tensor:
         name = type(self).__name__
         if self.proxy_loss is None:
-            raise FederationError(f'{name} needs a proxy set, samples that the '
-                             'server holds, but proxy_loss is None')
+            raise FederationError(
+                f'{name} needs a proxy set, samples that the server holds, '
+                'but proxy_loss is None')
         loss = self.proxy_loss(state)
         # Weights made of it would ruin the global model without a word.
         if not loss.isfinite():
             raise FederationError(f'{name} needs a finite proxy loss, but got '
-                             f'{loss.item()}')
+                                  f'{loss.item()}')
         return loss

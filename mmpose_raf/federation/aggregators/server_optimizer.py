@@ -34,7 +34,8 @@ class ServerOptimizer(FedAvg):
                   updates: Sequence[ClientUpdate]) -> Dict[str, Tensor]:
         """Step along the mean update, see :class:`Aggregator`."""
         mean = super().aggregate(global_state, updates)
-        delta, = displacements([mean], global_state, updates[0].parameter_names)
+        delta, = displacements([mean], global_state,
+                               updates[0].parameter_names)
         stepped = add_states(
             global_state, self.step(delta), scale=self.server_lr)
         return {
