@@ -2,8 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from mmpose_raf.errors import ConfigError
+from mmpose_raf.federation import ClientUpdate, RankingVote, Server
+from mmpose_raf.models.edge_popup import draw_edges, parametrize_edges
 from tests.toy import (Witness, assert_states_equal, client_states, hook_of,
                        run, toy_config, weights_of)
 
@@ -15,6 +19,44 @@ def ranked_config(folder, clients=('high', 'low'), **options):
                      **options)
     cfg.model.update(type='RankedPoseEstimator', keep=.5)
     return cfg
+
+
+def draw_quadrants(generator):
+    """Points, and whether their two first coordinates are of one sign."""
+    points = torch.randn(200, 4, generator=generator)
+    return points, (points[:, 0] * points[:, 1] > 0).long()
+
+
+def test_votes_find_a_network_that_solves_a_problem_no_line_solves():
+    """Three clients, ten rounds: from chance to nine of ten."""
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Linear(64, 64),
+                          nn.ReLU(), nn.Linear(64, 2))
+    parametrize_edges(model, .5)
+    draw_edges(model, .5)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    data = {name: draw_quadrants(generator) for name in 'abc'}
+    names = [name for name, _ in model.named_parameters()]
+    server = Server({key: value.clone()
+                     for key, value in model.state_dict().items()},
+                    RankingVote(), None, 3)
+    for round_ in range(10):
+        for name, (points, labels) in data.items():
+            model.load_state_dict(server.request(name, round_).state)
+            adam = torch.optim.Adam(trained, lr=.03)
+            for _ in range(10):
+                adam.zero_grad()
+                F.cross_entropy(model(points), labels).backward()
+                adam.step()
+            state = {key: value.clone()
+                     for key, value in model.state_dict().items()}
+            assert server.receive(ClientUpdate(
+                name, state, 200, parameters=names, version=round_)) is None
+        server.close_round()
+    model.load_state_dict(server.state)
+    points, labels = draw_quadrants(generator)
+    assert (model(points).argmax(1) == labels).float().mean() > .9
 
 
 def test_rankings_alone_change_and_resume_is_exact(tmp_path):

@@ -98,6 +98,17 @@ def test_scores_alone_are_trained():
         assert torch.equal(value, before[key]) != moves, key
 
 
+def test_first_heatmaps_are_of_the_size_of_targets():
+    """Outputs of unit scale bury what the edges could say."""
+    model = ranked(keep=.5)
+    data = model.data_preprocessor(toy_batch(), training=False)
+    with torch.no_grad():
+        heatmaps = model(**data, mode='tensor')
+    # The integral of a squared Gaussian is pi sigma^2; sigma is 2 here.
+    target = math.sqrt(math.pi * 2**2 / math.prod(heatmaps.shape[2:]))
+    assert target / 3 < heatmaps.square().mean().sqrt() < 3 * target
+
+
 def test_the_same_seed_draws_the_same_network():
     one, other = ranked().state_dict(), ranked().state_dict()
     assert all(torch.equal(one[key], other[key]) for key in one)

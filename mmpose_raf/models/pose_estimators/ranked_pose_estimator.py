@@ -1,14 +1,20 @@
 """A pose estimator that is a part of a random network."""
 
+import torch
 from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
 from torch import Tensor
 from torch.nn.utils import parametrize
 
 from mmpose_raf.errors import ConfigError
-from mmpose_raf.models.edge_popup import draw_edges, parametrize_edges
+from mmpose_raf.models.edge_popup import (draw_edges, layers_of,
+                                          parametrize_edges)
 from mmpose_raf.models.pretrained import is_pretrained
 from .raf_pose_estimator import RAFPoseEstimator
+
+#: Edges of Kaiming's size give outputs of unit scale; the root mean square of
+#: a heatmap is about this.
+HEATMAP_SCALE = 0.1
 
 
 @MODELS.register_module()
@@ -20,9 +26,11 @@ class RankedPoseEstimator(RAFPoseEstimator):
     drawn once by the run's seed; what is trained are scores, of which those
     of the highest rank in each layer are used (:class:`EdgePopup`). Biases
     are 0, normalisation has no scale and shift of its own, and whatever else
-    there is stays as it was initialised. Backbone and head may be any that
-    :class:`RAFPoseEstimator` takes, with ``ladder=[]`` and ``distill=None``
-    it is a plain top-down pose estimator.
+    there is stays as it was initialised. The weights that put out the
+    heatmaps are smaller, by :data:`HEATMAP_SCALE`: no choice of edges makes
+    large outputs nearly 0 nearly everywhere, as a heatmap is. Backbone and
+    head may be any that :class:`RAFPoseEstimator` takes, with ``ladder=[]``
+    and ``distill=None`` it is a plain top-down pose estimator.
 
     Args:
         keep (float): Share of the edges of each layer that is used, in
@@ -51,6 +59,9 @@ class RankedPoseEstimator(RAFPoseEstimator):
         """Draw weights and scores."""
         super().init_weights()
         draw_edges(self, self.keep)
+        *_, last = layers_of(self.head)
+        with torch.no_grad():
+            last.parametrizations.weight.original.mul_(HEATMAP_SCALE)
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
         """See :class:`RAFPoseEstimator`; masks are made once for all
