@@ -1,6 +1,7 @@
 """Images changed a little so that a model fails: PGD."""
 
-from typing import List, Sequence
+from contextlib import contextmanager
+from typing import Iterator, List, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,9 @@ class PGD:
 
         x_{t+1} = Pi(x_t + step_size sign(grad_x L(x_t))),
 
-    where L is the training loss with the right labels, and Pi projects on
-    the images within eps of x, pixel by pixel, whose values lie in [0, 255].
+    where L is the training loss with the right labels, at the images' own
+    size, as they are predicted, and Pi projects on the images within eps of
+    x, pixel by pixel, whose values lie in [0, 255].
 
     The model is in evaluation mode meanwhile (as in TRADES, Zhang et al.,
     ICML 2019): its buffers stay as they are, and no path is dropped. Neither
@@ -62,7 +64,8 @@ class PGD:
 
         start = torch.empty_like(images).uniform_(-self.eps, self.eps)
         moved = project(images + start)
-        with in_evaluation_mode(model), torch.enable_grad():
+        with in_evaluation_mode(model), at_own_size(
+                model), torch.enable_grad():
             for _ in range(self.steps):
                 moved.requires_grad_()
                 loss = loss_of(model, moved, data_samples)
@@ -70,6 +73,27 @@ class PGD:
                 moved = project(moved.detach() +
                                 self.step_size * gradient.sign())
         return moved
+
+
+@contextmanager
+def at_own_size(model: nn.Module) -> Iterator[None]:
+    """Have a model's loss be that of the images at their own size.
+
+    A step against another level of the ladder, of which ``levels='one'``
+    draws one each time, does the prediction little harm.
+
+    Args:
+        model (nn.Module): The pose estimator, with a ladder or without.
+    """
+    ladder = getattr(model, 'ladder', None)
+    if not ladder:
+        yield
+        return
+    model.ladder = []
+    try:
+        yield
+    finally:
+        model.ladder = ladder
 
 
 def images_of(batch: dict, model: nn.Module) -> Tensor:

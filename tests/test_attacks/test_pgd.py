@@ -86,6 +86,21 @@ def test_a_model_fails_and_is_as_before():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_images_are_attacked_at_their_own_size():
+    """Whatever levels the training draws."""
+    batch = toy_batch()
+    moved = []
+    for options in (dict(levels='one', upward=True), dict(ladder=[])):
+        model = raf(distill=None, **options)
+        ladder = model.ladder
+        torch.manual_seed(1)
+        moved.append(
+            PGD(8., 2., 3).attack(model, images_of(batch, model),
+                                  batch['data_samples']))
+        assert model.ladder is ladder
+    assert torch.equal(*moved)
+
+
 def test_levels_in_turn_have_the_same_gradient():
     """Graphs that are freed early would cut the images off."""
     batch = toy_batch()

@@ -18,6 +18,14 @@ class ByHand(DefendedByHand):
     """Trains on half of each batch as the formula of PGD says."""
 
     def harden(self, model, images, samples):
+        ladder = getattr(model, 'ladder', [])
+        model.ladder = []  # it attacks images at their own size
+        try:
+            return self.attack(model, images, samples)
+        finally:
+            model.ladder = ladder
+
+    def attack(self, model, images, samples):
         count = -(-len(images) // 2)
         x, samples = images[:count], samples[:count]
         moved = (x + torch.empty_like(x).uniform_(-6, 6)).clamp(0, 255)
