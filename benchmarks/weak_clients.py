@@ -1,42 +1,42 @@
 """What clients gain that cannot hold the model, or have a thin link.
 
-Five clients of 60 rendered persons each: two strong ones at 64x48, three weak
+Five clients of 120 rendered persons each: two strong ones at 64x48, three weak
 ones at 48x32. In the table of widths a weak client holds half of the channels;
 printed are, for the weak client, the operations of a prediction at 48x32, the
-memory of its weights, gradients and moments, and its bytes a round; the
-server's seconds a round; and PCK at three sizes, of the global model and of
-the part that a weak client holds. The table of adapters starts from a model
-that the strong clients have trained, and shows bytes a round and PCK.
+memory of its weights, gradients and moments, and its bytes a round each way;
+the server's seconds a round; and PCK at three sizes, of the global model and
+of the model that a weak client holds. The table of adapters starts from a
+model that the strong clients have trained on other people, twice as long, and
+shows bytes a round and PCK. Seconds are those of computation.
 
     python -m benchmarks.weak_clients widths [--arms HeteroFL FedRolex ...]
     python -m benchmarks.weak_clients adapters [--arms LoRA ...]
 """
 
 import argparse
-import copy
 import tempfile
 import time
-from pathlib import Path
 from typing import Callable, Dict, List, Optional
 from unittest import mock
 
 import torch
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
-import mmpose_raf  # noqa: F401  registers everything
+from benchmarks.small_people import (HIGH, LOW, evaluate, load_people,
+                                     make_config)
 from mmpose_raf.engine.narrow_clients import build_narrow_models
 from mmpose_raf.evaluation.model_cost import count_gflops
 from mmpose_raf.federation import Server
-from mmpose_raf.federation.state_math import State, state_bytes
+from mmpose_raf.federation.state_math import state_bytes
 from mmpose_raf.models.narrow_config import narrow_config
 from mmpose_raf.sizes import size_name
 
-ROOT = Path(__file__).parents[1]
-HIGH, LOW = (48, 64), (32, 48)
 SIZES = [LOW, HIGH, (72, 96)]
+PERSONS = 120
+# The server takes what is left.
+SPARE = 30
 STRONG = [dict(name=f'strong{i}', input_size=HIGH) for i in range(2)]
 WEAK = [dict(name=f'weak{i}', input_size=LOW) for i in range(3)]
 HALF = [dict(client, width=0.5) for client in WEAK]
@@ -64,77 +64,12 @@ ADAPTERS: Dict[str, Optional[dict]] = {
 }
 
 
-def config_of(arm: dict, rounds: int, seed: int, folder: str,
-              load_from: Optional[str] = None) -> Config:
-    """The config of one training."""
-    cfg = Config.fromfile(ROOT / 'configs/raf_demo.py')
-    options = dict(arm)
-    narrow = options.pop('narrow', None)
-    options.setdefault('clients', STRONG + WEAK)
-    cfg.federation = dict(
-        options,
-        partitioner=dict(type='RandomPartitioner', samples_per_client=60))
-    cfg.merge_from_dict({
-        'model.ladder': [HIGH, LOW],
-        'model.backbone.img_size': HIGH[::-1],
-        'model.head.decoder.input_size': HIGH,
-        'model.head.decoder.heatmap_size': (12, 16),
-        'model.head.decoder.sigma': 1.,
-        'model.test_cfg.flip_test': False,
-        'train_dataloader.num_workers': 0,
-        'train_dataloader.persistent_workers': False,
-        # Some are left for the server.
-        'train_dataloader.dataset.num_samples': 330,
-        'train_dataloader.dataset.image_size': (120, 160),
-        'test_dataloader.num_workers': 0,
-        'test_dataloader.persistent_workers': False,
-        'test_dataloader.dataset.num_samples': 200,
-        'test_dataloader.dataset.image_size': (120, 160),
-        'test_cfg.input_sizes': SIZES,
-        'randomness.seed': seed,
-        'train_cfg.max_epochs': rounds,
-        'log_level': 'ERROR',
-    })
-    if narrow is not None:
-        cfg.model = narrow_config(cfg.model.to_dict(), narrow, 'narrow')
-    for part in ('cfg', 'dataloader', 'evaluator'):
-        cfg[f'val_{part}'] = None
-    cfg.load_from = load_from
-    cfg.custom_hooks = [dict(type='FederatedHook')]
-    cfg.default_hooks.checkpoint = None
-    cfg.work_dir, cfg.experiment_name = folder, Path(folder).name
-    cfg.visualizer.name = Path(folder).name
-    return cfg
-
-
-def measure_pck(cfg: Config, model: dict, state: State) -> List[float]:
-    """PCK in percent of weights at each of the sizes.
-
-    Args:
-        cfg (Config): That of the training.
-        model (dict): Config of the model that the weights are of.
-        state (dict[str, Tensor]): Its weights and buffers.
-    """
-    cfg = copy.deepcopy(cfg)
-    cfg.model = model
-    for key in ('train_cfg', 'train_dataloader', 'optim_wrapper',
-                'param_scheduler', 'federation', 'load_from'):
-        cfg.pop(key, None)
-    cfg.custom_hooks = []
-    with tempfile.TemporaryDirectory() as folder:
-        cfg.work_dir, cfg.experiment_name = folder, Path(folder).name
-        cfg.visualizer.name = Path(folder).name
-        runner = Runner.from_cfg(cfg)
-        runner.model.load_state_dict(state)
-        metrics = runner.test()
-    return [100 * metrics[f'{size_name(size)}/PCK'] for size in SIZES]
-
-
 class Training:
     """A training and what it cost.
 
     Args:
-        arm (dict): Options of the federation.
+        arm (dict): Settings of the federation, and ``narrow``, the width of
+            the global model.
         rounds (int): Its rounds.
         seed (int): Its seed.
         load_from (str, optional): Where it starts. Defaults to None.
@@ -142,26 +77,43 @@ class Training:
 
     def __init__(self, arm: dict, rounds: int, seed: int,
                  load_from: Optional[str] = None):
-        start = time.perf_counter()
+        federation = dict(
+            dict(clients=STRONG + WEAK),
+            partitioner=dict(
+                type='RandomPartitioner', samples_per_client=PERSONS),
+            **arm)
+        narrow = federation.pop('narrow', None)
+        start = time.process_time()
+        self.server_seconds = 0.
         with tempfile.TemporaryDirectory() as folder:
-            self.cfg = config_of(arm, rounds, seed, folder, load_from)
+            self.cfg = make_config(
+                federation,
+                5 * PERSONS + SPARE,
+                rounds,
+                seed,
+                folder,
+                load_from,
+                embed_dims=96,
+                num_layers=4)
+            if narrow is not None:
+                self.cfg.model = narrow_config(self.cfg.model.to_dict(),
+                                               narrow, 'narrow')
             self.runner = Runner.from_cfg(self.cfg)
-            self.server_seconds = 0.
             with mock.patch.multiple(
                     Server,
                     request=self._timed(Server.request),
                     close_round=self._timed(Server.close_round)):
                 self.runner.train()
-        self.seconds = time.perf_counter() - start
+        self.seconds = time.process_time() - start
         self.loop = self.runner.train_loop
 
     def _timed(self, method: Callable) -> Callable:
         """A method of the server whose time is added up."""
 
         def call(*args, **kwargs):
-            start = time.perf_counter()
+            start = time.process_time()
             result = method(*args, **kwargs)
-            self.server_seconds += time.perf_counter() - start
+            self.server_seconds += time.process_time() - start
             return result
 
         return call
@@ -171,11 +123,6 @@ class Training:
         """float: Mean bytes of an update in the last round."""
         traffic = self.loop.report.traffic
         return traffic.up / traffic.visits
-
-    def pck(self) -> List[float]:
-        """PCK of the global model."""
-        return measure_pck(self.cfg, self.cfg.model,
-                           self.runner.model.state_dict())
 
     def weak_model(self) -> nn.Module:
         """The model of a weak client, with its weights."""
@@ -187,60 +134,65 @@ class Training:
             server.aggregator.part_of(server.state, 'weak0', server.version))
         return part
 
-    def weak_pck(self) -> List[float]:
-        """PCK of the weak client's model."""
-        config, width = self.cfg.model.to_dict(), WIDTHS['HeteroFL'][
-            'clients'][-1]['width']
-        model = self.weak_model()
-        if model is not self.runner.model:
-            config = narrow_config(config, width, 'width')
-        return measure_pck(self.cfg, config, model.state_dict())
-
 
 def print_row(name: str, *cells: str):
     """Print a row of a table in Markdown, at once."""
     print(f'| {name} | {" | ".join(cells)} |', flush=True)
 
 
-def as_text(values: List[float]) -> str:
-    """Percentages in a cell."""
-    return ' / '.join(f'{value:.1f}' for value in values)
+class Table:
+    """Prints rows that end in PCK at all sizes.
+
+    Args:
+        *columns (str): Headings of what stands before.
+    """
+
+    def __init__(self, *columns: str):
+        self.people = load_people(200, SIZES)
+        print_row('arm', *columns, *map(size_name, SIZES))
+        print_row('---', *['---:'] * (len(columns) + len(SIZES)))
+
+    def add(self, name: str, model: nn.Module, *cells: str):
+        """Measure a model and print its row."""
+        print_row(
+            name, *cells, *(f'{evaluate(model, self.people[size])["PCK"]:.1f}'
+                            for size in SIZES))
 
 
 def compare_widths(arms: List[str], rounds: int, seed: int):
     """Print the table of widths."""
-    sizes = ' / '.join(map(size_name, SIZES))
-    print_row('arm', 'weak: GFLOPs', 'MB', 'kB a round', 'server s', 's',
-              f'PCK, global ({sizes})', 'PCK, weak part')
-    print_row('---', *['---:'] * 7)
+    table = Table('weak: GFLOPs', 'MB', 'kB a round', 'server s', 's')
     for name in arms:
         training = Training(WIDTHS[name], rounds, seed)
         weak = training.weak_model()
         size = state_bytes(weak.state_dict())
-        print_row(
-            name, f'{count_gflops(weak.eval(), LOW):.4f}',
+        table.add(
+            name,
+            training.runner.model,
+            f'{count_gflops(weak.eval(), LOW):.4f}',
             # Weights, gradients and two moments.
-            f'{4 * size / 1e6:.2f}', f'{size / 1e3:.0f}',
+            f'{4 * size / 1e6:.2f}',
+            f'{size / 1e3:.0f}',
             f'{training.server_seconds / rounds:.2f}',
-            f'{training.seconds:.0f}', as_text(training.pck()),
-            as_text(training.weak_pck()))
+            f'{training.seconds:.0f}')
+        if weak is not training.runner.model:
+            table.add(f'{name}, weak part', weak, *[''] * 5)
 
 
 def compare_adapters(arms: List[str], rounds: int, seed: int):
     """Print the table of adapters."""
-    sizes = ' / '.join(map(size_name, SIZES))
-    print_row('arm', 'kB up a round', 's', f'PCK ({sizes})')
-    print_row('---', *['---:'] * 3)
+    table = Table('kB up a round', 's')
     with tempfile.TemporaryDirectory() as folder:
-        before = Training(dict(clients=STRONG), rounds, seed + 100)
+        before = Training(dict(clients=STRONG), 2 * rounds, seed + 100)
         path = f'{folder}/before.pth'
         torch.save(dict(state_dict=before.runner.model.state_dict()), path)
         for name in arms:
             arm = ADAPTERS[name]
             training = before if arm is None else Training(
                 arm, rounds, seed, path)
-            print_row(name, f'{training.bytes_up / 1e3:.1f}',
-                      f'{training.seconds:.0f}', as_text(training.pck()))
+            table.add(name, training.runner.model,
+                      f'{training.bytes_up / 1e3:.1f}',
+                      f'{training.seconds:.0f}')
 
 
 def main():
@@ -248,15 +200,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('table', choices=('widths', 'adapters'))
     parser.add_argument('--arms', nargs='+')
-    parser.add_argument('--rounds', type=int, default=16)
+    parser.add_argument(
+        '--rounds', type=int, help='20 for widths, 6 for adapters')
     parser.add_argument('--seed', type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     init_default_scope('mmpose')
-    arms, compare = dict(
-        widths=(WIDTHS, compare_widths),
-        adapters=(ADAPTERS, compare_adapters))[arguments.table]
-    compare(arguments.arms or list(arms), arguments.rounds, arguments.seed)
+    arms, rounds, compare = dict(
+        widths=(WIDTHS, 20, compare_widths),
+        adapters=(ADAPTERS, 6, compare_adapters))[arguments.table]
+    compare(arguments.arms or list(arms), arguments.rounds or rounds,
+            arguments.seed)
 
 
 if __name__ == '__main__':
