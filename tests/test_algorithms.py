@@ -97,6 +97,12 @@ def test_config_passes_the_checks_before_a_run(model, path, tmp_path):
         check_run(cfg)
 
 
+def test_the_page_of_algorithms_names_every_config():
+    page = Path(__file__).parents[1] / 'docs/algorithms.md'
+    text = page.read_text()
+    assert [path.name for path in CONFIGS if path.name not in text] == []
+
+
 @pytest.mark.parametrize('algorithm, model', [
     pytest.param(*case, marks=[] if case in IS_FAST else pytest.mark.slow)
     for case in TRAINED
