@@ -184,8 +184,8 @@ class Judge:
 def main():
     """Train all and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    choices = [*ARMS, ALONE]
-    parser.add_argument('--arms', nargs='+', choices=choices, default=list(ARMS))
+    parser.add_argument(
+        '--arms', nargs='+', choices=[*ARMS, ALONE], default=list(ARMS))
     parser.add_argument('--rounds', type=int, default=8)
     parser.add_argument('--seed', type=int, default=0)
     arguments = parser.parse_args()
