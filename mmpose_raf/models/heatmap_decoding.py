@@ -232,10 +232,13 @@ def _maximum_of_parabola(slope_x: Tensor, slope_y: Tensor, curve_x: Tensor,
                          curve_y: Tensor, twist: Tensor) -> Tensor:
     """Newton's step, minus the inverse Hessian times the gradient.
 
-    Where the Hessian has no inverse the step is 0.
+    Where the Hessian has no inverse the step is 0. Where it hardly has one,
+    as on a plateau or a ridge, MMPose's step may be thousands of pixels long:
+    here it ends where the stencil does.
     """
     determinant = curve_x * curve_y - twist**2
     step = torch.stack((twist * slope_y - curve_y * slope_x,
                         twist * slope_x - curve_x * slope_y), -1)
-    return torch.where(determinant[..., None] == 0, step.new_zeros(()),
+    step = torch.where(determinant[..., None] == 0, step.new_zeros(()),
                        step / determinant[..., None])
+    return step.clamp(-STENCIL, STENCIL)

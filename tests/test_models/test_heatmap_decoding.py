@@ -217,3 +217,20 @@ def test_biased_msra_is_mmposes():
     keypoints, scores = decode(codec, heatmaps)
     np.testing.assert_array_equal(keypoints, expected[0])
     np.testing.assert_array_equal(scores, expected_scores[0])
+
+
+@pytest.mark.parametrize('codec', CODECS, ids=IDS)
+def test_no_keypoint_flies_off_from_a_plateau(codec):
+    """Of noise the parabola has hardly a maximum, and MMPose follows it."""
+    heatmaps = np.random.default_rng(0).uniform(
+        .4, .5, (400, *SIZE[::-1])).astype(np.float32)
+    rows, columns = np.divmod(heatmaps.reshape(400, -1).argmax(1), SIZE[0])
+    unit = np.array(codec.input_size) / (
+        np.array(SIZE) - (codec is CODECS[0]))
+    peaks = np.stack((columns, rows), -1) * unit
+
+    def farthest(keypoints):
+        return (abs(keypoints - peaks) / unit).max()
+
+    assert farthest(codec.decode(heatmaps)[0][0]) > 10
+    assert farthest(decode(codec, heatmaps)[0]) <= 2 + 1e-4
