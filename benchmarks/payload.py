@@ -33,7 +33,8 @@ CONFIG = Path(__file__).parents[1] / 'configs' / 'raf_demo.py'
 def parse_args(args=None) -> argparse.Namespace:
     """Options of the command line."""
     parser = make_parser(__doc__, repeats=1)
-    parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS))
+    parser.add_argument(
+        '--kinds', nargs='+', choices=KINDS, default=list(KINDS))
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--rounds', type=int, default=10)
     parser.add_argument(

@@ -137,7 +137,7 @@ class Fit(NamedTuple):
         return not (self.missing or self.unexpected or self.misshapen)
 
     def describe(self) -> str:
-        """Tell in one line what was not loaded, the first of each kind by name."""
+        """Tell in one line what was not loaded, the first of each by name."""
         return '; '.join(
             f'{len(names)} weights {what}, e.g. {names[0]}'
             for names, what in (

@@ -1,9 +1,9 @@
 """Compare how soon, or at what computation, federated runs become accurate.
 
 Each argument is the work dir of a run. By time its clients need
-samples_per_second, by computation it needs a ComputationHook. Writes time_to_accuracy.md and time_to_accuracy.png, and prints the table: of
-each target the end of the first validated round that reached it, '-' if none
-did. Wrong arguments are refused in one line, with exit code 2.
+samples_per_second, by computation it needs a ComputationHook. Writes
+time_to_accuracy.md and time_to_accuracy.png, and prints the table: for each
+target the end of the first validated round that reached it, '-' if none did. Wrong arguments are refused in one line, with exit code 2.
 """
 
 import argparse

@@ -7,6 +7,6 @@ from .drift_summary import pick_metric, rule_of, summarise_drift
 from .view import View, list_views
 
 __all__ = [
-    'BackdoorSuccess', 'ClientResult', 'DriftGallery', 'DriftResult', 'GalleryView', 'View',
-    'ViewResult', 'list_views', 'pick_metric', 'rule_of', 'summarise_drift'
+    'BackdoorSuccess', 'ClientResult', 'DriftGallery', 'DriftResult',
+    'GalleryView', 'View', 'ViewResult', 'list_views', 'pick_metric', 'rule_of', 'summarise_drift'
 ]

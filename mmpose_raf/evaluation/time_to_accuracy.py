@@ -167,7 +167,8 @@ class TimeToAccuracy:
         head = [
             'run', 'rounds', f'{self.cost.kind} {self.cost.unit}',
             f'best {plain_markdown(self.scale.label)}',
-            *(f'{self.cost.unit} to {target:g}{unit}' for target in self.targets)
+            *(f'{self.cost.unit} to {target:g}{unit}'
+              for target in self.targets)
         ]
         rows = [[
             plain_markdown(run.name),

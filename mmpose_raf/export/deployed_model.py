@@ -51,7 +51,8 @@ class DeployedModel(nn.Module):
     """Backbone, neck and head, with what comes before and after.
 
     Inputs beyond the ladder are fitted to it if the model's ``test_cfg`` says
-    so and its codec is UDP's. There is no flip test: a second pass is for the program that runs it.
+    so and its codec is UDP's. There is no flip test: a second pass is for the
+    program that runs it.
 
     Args:
         estimator (TopdownPoseEstimator): A model with a heatmap head, in

@@ -124,7 +124,8 @@ def weigh_levels(levels: Sequence[Size], rule: str) -> List[float]:
         rule (str): ``'uniform'``; ``'area'``: in proportion to w h; or
             ``'inverse_area'``: in proportion to 1 / (w h).
     """
-    shares = [(width * height)**LEVEL_WEIGHTS[rule] for width, height in levels]
+    power = LEVEL_WEIGHTS[rule]
+    shares = [(width * height)**power for width, height in levels]
     return [share / sum(shares) for share in shares]
 
 

@@ -53,7 +53,8 @@ def attention_to_patches(qkv: Tensor, num_heads: int,
     Returns:
         Tensor: In shape (B, N), in [0, 1].
     """
-    query, key, _ = qkv.unflatten(-1, (3, num_heads, -1)).permute(2, 0, 3, 1, 4)
+    query, key, _ = qkv.unflatten(-1, (3, num_heads, -1)).permute(
+        2, 0, 3, 1, 4)
     attention = (query @ key.transpose(-1, -2) *
                  query.shape[-1]**-.5).softmax(-1).mean(1)
     num_extra = attention.shape[-1] - shares.shape[-1]

@@ -82,7 +82,8 @@ def _stack(rows: List[Sequence[float]], findings: Findings,
         [len(row) if isinstance(row, list) else 0 for row in rows])
     values, counts = np.unique(lengths, return_counts=True)
     usual = int(values[counts.argmax()])
-    usable = np.flatnonzero((lengths == usual) & (usual > 0) & (usual % 3 == 0))
+    is_whole = usual > 0 and usual % 3 == 0
+    usable = np.flatnonzero((lengths == usual) & is_whole)
     findings.refuse('keypoints that are not x, y and visibility of each',
                     np.setdiff1d(np.arange(len(rows)), usable), name)
     try:
