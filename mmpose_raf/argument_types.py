@@ -150,8 +150,8 @@ def signature_of(built: Any) -> Signature:
         except (NameError, TypeError, ValueError):  # it does not say
             return Signature(hints, set(), False)
         kinds = {parameter.kind for parameter in parameters.values()}
-        own = list(parameters.items())[function is not built:]
-        for name, parameter in own:
+        has_self = function is not built
+        for name, parameter in list(parameters.items())[has_self:]:
             if parameter.kind in _VARIABLE or name in hints:
                 continue
             hint = own.get(name, Any)
