@@ -187,7 +187,7 @@ def test_no_call_of_an_objective_is_left_out():
 
 def test_no_attribute_of_a_start_is_left_out():
     for field in fields(TrainingStart):
-        assert f'`{field.name}`' in TEXT.split('`TrainingStart` has')[1][:300]
+        assert f'`{field.name}`' in TEXT.split('`TrainingStart` holds')[1][:300]
 
 
 def test_the_flags_of_an_aggregator_have_their_defaults():
