@@ -212,4 +212,4 @@ def test_faces_are_learned(tmp_path):
         for value, _ in zip(*runner.message_hub.get_scalar('val/NME').data)
     ]
     assert len(errors) == 6
-    assert errors[-1] < .4 * errors[0]
+    assert errors[-1] < .5 * errors[0]

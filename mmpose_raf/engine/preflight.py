@@ -56,7 +56,6 @@ def check_run(cfg: Config, opens_images: bool = False):
     check_evaluators(cfg)
     _check_amp(cfg)
     _check_weights(cfg)
-    check_pretrained(cfg.model)
     checkpoint = checkpoint_to_resume(cfg)
     if checkpoint is not None:
         federation = CheckpointLoader.load_checkpoint(
@@ -72,6 +71,8 @@ def check_run(cfg: Config, opens_images: bool = False):
             'continue it with --resume, or choose another --work-dir')
     else:
         check_parts(cfg, settings)
+    # Last: it may download.
+    check_pretrained(cfg.model)
 
 
 def read_settings(cfg: Config) -> FederationSettings:
