@@ -3,8 +3,8 @@
 The options are those of MMPose's train.py, without the ones that show
 pictures. Config and annotations are checked first: what cannot work is told in
 one line, with exit code 2. A run that is already in the work dir is never
-overwritten, nor is one that is just training there. Configs that come with the package are
-named mmpose_raf::raf_demo.py and so on.
+overwritten, nor is one that is just training there. Configs that come with the
+package are named mmpose_raf::raf_demo.py and so on.
 Under torchrun with --launcher pytorch there may be more processes than GPUs.
 """
 
