@@ -65,7 +65,7 @@ def config_of(folder: str, rounds: int, seed: int) -> Config:
         'model.head.decoder.input_size': LADDER[0],
         'model.head.decoder.heatmap_size': (18, 24),
         'model.head.decoder.sigma': 1.2,
-        'model.test_cfg': dict(flip_test=False, fit_to_ladder=False),
+        'model.test_cfg': dict(flip_test=False, fit_to_ladder=None),
         'train_dataloader.num_workers': 0,
         'train_dataloader.persistent_workers': False,
         'train_dataloader.dataset.num_samples': 600,

@@ -13,4 +13,4 @@ model = dict(
         resize='nearest'),
     backbone=dict(pos_embed='gpe', lpe=True),
     head=dict(sigma_mode='pixel'),
-    test_cfg=dict(fit_to_ladder=False))
+    test_cfg=dict(fit_to_ladder=None))

@@ -14,6 +14,21 @@ _short = {
     'optim_wrapper.optimizer.lr': 2e-3,
     'optim_wrapper.optimizer.weight_decay': 0.05
 }
+# Every face enlarged to the highest size, for training and prediction.
+_one_size = {
+    'federation.clients': [
+        dict(name='high', input_size=(128, 128)),
+        dict(name='mid', input_size=(128, 128), capture_size=(96, 96)),
+        dict(name='low', input_size=(128, 128), capture_size=(64, 64))
+    ],
+    'model.ladder': [(128, 128)],
+    'model.test_cfg.fit_to_ladder':
+    'highest',
+    'train_cfg.max_epochs':
+    10,
+    'train_cfg.val_interval':
+    10
+}
 input_sizes = [(32, 32), (64, 64), (96, 96), (128, 128), (192, 192),
                (256, 256)]
 seeds = [0, 1, 2]
@@ -30,6 +45,14 @@ axes = dict(
             }
         ],
         fedavg=[{{_base_.fourier}}, {{_base_.trainings.fedavg}}],
+        # 1.03 each.
+        stock_one_size=[
+            {{_base_.encodings.ape}}, {{_base_.trainings.fedavg_pixel}},
+            _one_size
+        ],
+        fedavg_one_size=[
+            {{_base_.fourier}}, {{_base_.trainings.fedavg}}, _one_size
+        ],
         default=[
             {{_base_.fourier}}, {{_base_.trainings.one_upward}},
             {{_base_.fitted}}

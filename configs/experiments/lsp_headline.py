@@ -24,6 +24,21 @@ axes = dict(
             }
         ],
         default={{_base_.methods.default}},
+        # 0.97 each.
+        stock_one_size=[
+            {{_base_.encodings.ape}}, {{_base_.trainings.fedavg_pixel}},
+            {{_base_.pretrained.ape}}, {{_base_.one_size}}, {
+                'train_cfg.max_epochs': 7,
+                'train_cfg.val_interval': 7
+            }
+        ],
+        fedavg_one_size=[
+            {{_base_.fourier}}, {{_base_.trainings.fedavg}},
+            {{_base_.pretrained.fourier}}, {{_base_.one_size}}, {
+                'train_cfg.max_epochs': 7,
+                'train_cfg.val_interval': 7
+            }
+        ],
         # 0.98.
         low_often=[
             {{_base_.fourier}}, {{_base_.trainings.low_often}},

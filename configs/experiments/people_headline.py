@@ -4,6 +4,7 @@ _base_ = ['_base_/trainings.py', '_base_/synthetic_sizes.py']
 
 base = '../raf_demo.py'
 _short = {'train_cfg.max_epochs': 12, 'train_cfg.val_interval': 12}
+_shorter = {'train_cfg.max_epochs': 7, 'train_cfg.val_interval': 7}
 seeds = [0, 1, 2]
 axes = dict(
     training=dict(
@@ -18,6 +19,15 @@ axes = dict(
             }
         ],
         fedavg=[{{_base_.fourier}}, {{_base_.trainings.fedavg}}, _short],
+        # 0.97 each.
+        stock_one_size=[
+            {{_base_.encodings.ape}}, {{_base_.trainings.fedavg_pixel}},
+            {{_base_.one_size}}, _shorter
+        ],
+        fedavg_one_size=[
+            {{_base_.fourier}}, {{_base_.trainings.fedavg}},
+            {{_base_.one_size}}, _shorter
+        ],
         default=[
             {{_base_.fourier}}, {{_base_.trainings.one_upward}},
             {{_base_.fitted}}, _short

@@ -54,6 +54,12 @@ class Client:
         return (self.input_size, *self.lower_sizes)
 
     @property
+    def camera_size(self) -> Size:
+        """tuple[int, int]: Pixels (w, h) of its images' crops that a camera has
+        taken; the input may be larger."""
+        return self.capture_size or self.input_size
+
+    @property
     def resolution(self) -> str:
         """str: Its native sizes for tables, HxW."""
         return ', '.join(map(size_name, self.input_sizes))

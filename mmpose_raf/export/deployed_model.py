@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .heatmap_decoder import HeatmapDecoder
-from .input_sizes import fits_to_ladder, max_height_of, multiple_of
+from .input_sizes import fitted_levels, max_height_of, multiple_of
 from .ladder_fit import LadderFit
 
 
@@ -74,9 +74,9 @@ class DeployedModel(nn.Module):
         self.normalize = Normalize(
             *normalization_of(estimator),
             reverses_channels(estimator)) if preprocess else None
-        self.fit = LadderFit(
-            estimator.ladder,
-            multiple_of(estimator)) if fits_to_ladder(estimator) else None
+        levels = fitted_levels(estimator)
+        self.fit = LadderFit(levels,
+                             multiple_of(estimator)) if levels else None
         self.decoder = HeatmapDecoder(
             estimator.head, max_height_of(estimator)) if decode else None
         self.eval()
@@ -103,8 +103,8 @@ class DeployedModel(nn.Module):
         Returns:
             tuple[Tensor]: Keypoints (x, y) in the input's pixels in shape
             (B, K, 2), scores in shape (B, K), both only with decoding, and
-            heatmaps in shape (B, K, H', W') of the input, or of the end of
-            the ladder to which it was fitted.
+            heatmaps in shape (B, K, H', W') of the input, or of the level
+            to which it was fitted.
         """
         if self.normalize is not None:
             images = self.normalize(images)

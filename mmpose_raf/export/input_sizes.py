@@ -29,14 +29,14 @@ def training_sizes(model: nn.Module) -> List[Size]:
     return list(getattr(model, 'ladder', [])) or [native]
 
 
-def fits_to_ladder(model: nn.Module) -> bool:
-    """Whether its graph shall resize inputs beyond the ladder.
+def fitted_levels(model: nn.Module) -> List[Size]:
+    """Levels (w, h) within whose range its graph resizes all inputs.
 
     Of codecs without UDP it cannot: torch has no translation to ONNX of a
     grid whose size is known when the program runs.
     """
-    return bool(getattr(model, 'ladder', [])) and model.test_cfg.get(
-        'fit_to_ladder', False) and model.use_udp
+    levels = getattr(model, 'fitted_levels', [])
+    return levels if levels and model.use_udp else []
 
 
 def sizes_to_check(model: nn.Module) -> List[Size]:

@@ -18,26 +18,25 @@ class LadderFit(nn.Module):
     multiples of the patch.
 
     Args:
-        ladder (list[tuple[int, int]]): Sizes (w, h) of the training, from
-            high to low.
+        levels (list[tuple[int, int]]): Sizes (w, h), from high to low.
         multiple (int): What divides both sides of every input.
     """
 
-    def __init__(self, ladder: Sequence[Size], multiple: int):
+    def __init__(self, levels: Sequence[Size], multiple: int):
         super().__init__()
-        self.unit = gcd(multiple, *ladder[0], *ladder[-1])
-        self.highest = [side // self.unit for side in ladder[0]]
-        self.lowest = [side // self.unit for side in ladder[-1]]
+        self.unit = gcd(multiple, *levels[0], *levels[-1])
+        self.highest = [side // self.unit for side in levels[0]]
+        self.lowest = [side // self.unit for side in levels[-1]]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Fit images (B, 3, H, W) to the ladder."""
+        """Fit images (B, 3, H, W) to the levels."""
         height, width = (side // self.unit for side in images.shape[-2:])
         size = self._clamp(0, width, width, height), self._clamp(
             1, height, width, height)
         return resample(images, size, use_udp=True)
 
     def _clamp(self, axis: int, side: int, width: int, height: int) -> int:
-        """A side in pixels, within the ladder if the aspect ratio is that of
+        """A side in pixels, within the levels if the aspect ratio is that of
         its end."""
         low, high = self.lowest, self.highest
         below = torch.sym_max(0, low[axis] - side)

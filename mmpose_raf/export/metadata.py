@@ -9,7 +9,8 @@ from mmpose_raf.models.codecs import is_udp
 from mmpose_raf.version import __version__
 from .deployed_model import (DeployedModel, normalization_of,
                              reverses_channels)
-from .input_sizes import max_height_of, multiple_of, training_sizes
+from .input_sizes import (fitted_levels, max_height_of, multiple_of,
+                          training_sizes)
 
 # GetBBoxCenterScale's own default.
 PADDING = 1.25
@@ -28,8 +29,9 @@ def describe_model(model: DeployedModel) -> Dict[str, str]:
         - ``input``: ``layout``, ``dtype``, ``channels``, and where the
           program has to normalise, ``mean`` and ``std`` of each channel
         - ``training_sizes``: sizes [height, width] from high to low
-        - ``fit_to_ladder``: whether the graph itself enlarges inputs below
-          and reduces those above these sizes, if they have the aspect ratio
+        - ``fitted_sizes``: of these the sizes within whose range the graph
+          itself enlarges or reduces inputs of their aspect ratio; none if
+          it takes them as they are
         - ``size_multiple``, ``max_height``: what sides the graph takes
         - ``bbox_padding``: the crop's size relative to the person's box
         - ``use_udp``: whether the crop's first and last pixel centres lie on
@@ -44,7 +46,7 @@ def describe_model(model: DeployedModel) -> Dict[str, str]:
     values = dict(
         input=_describe_input(model),
         training_sizes=[size[::-1] for size in training_sizes(estimator)],
-        fit_to_ladder=model.fit is not None,
+        fitted_sizes=[size[::-1] for size in fitted_levels(estimator)],
         size_multiple=multiple_of(estimator),
         max_height=max_height_of(estimator),
         bbox_padding=_find_padding(estimator),

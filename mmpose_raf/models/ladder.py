@@ -95,22 +95,24 @@ def levels_of(ladder: Sequence[Size],
     return sorted(levels, reverse=True)
 
 
-def fit_size(size: Size, ladder: Sequence[Size]) -> Size:
-    """Size within a ladder's range at which an input is predicted.
+def fit_size(size: Size, levels: Sequence[Size]) -> Size:
+    """Size within the range of some levels at which an input is predicted.
 
     Args:
         size (tuple[int, int]): Size (w, h) of the input.
-        ladder (list[tuple[int, int]]): Sizes (w, h) of the training, from
-            high to low.
+        levels (list[tuple[int, int]]): Sizes (w, h), from high to low.
 
     Returns:
         tuple[int, int]: The lowest level for an input that is smaller, the
         highest for one that is larger, if they have its aspect ratio: people
-        are enlarged or reduced, not stretched. Else the size as it is.
+        are enlarged or reduced, not stretched. Else, or without levels, the
+        size as it is.
     """
+    if not levels:
+        return size
     width, height = size
-    for level, is_beyond in ((ladder[-1], height < ladder[-1][1]),
-                             (ladder[0], height > ladder[0][1])):
+    for level, is_beyond in ((levels[-1], height < levels[-1][1]),
+                             (levels[0], height > levels[0][1])):
         if is_beyond and width * level[1] == height * level[0]:
             return level
     return size

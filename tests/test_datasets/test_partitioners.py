@@ -384,6 +384,11 @@ class TestNativeResolutionPartitioner:
         boxes = [[192, 9], [191, 9], [144, 9], [143, 9], [96, 9], [95, 9]]
         assert holders(boxes, LADDER, padding=1) == [0, 1, 1, 2, 2, 2]
 
+    def test_what_the_camera_has_taken_counts(self):
+        # All train at 256x192; one camera takes half of it.
+        clients = [HIGH, Client('weak', (192, 256), capture_size=(96, 128))]
+        assert holders([[9, 256], [9, 255]], clients, padding=1) == [0, 1]
+
     def test_wide_boxes_are_extended(self):
         # 160 wide: extended to 213.3 high, padded to 266.7.
         assert holders([[160, 40], [40, 160]], LADDER) == [0, 1]

@@ -61,7 +61,7 @@ def test_keypoints_are_mmposes(size, deployed):
 
 
 @pytest.mark.parametrize('change', [
-    lambda model: model.test_cfg.update(fit_to_ladder=False),
+    lambda model: model.test_cfg.update(fit_to_ladder=None),
     lambda model: setattr(model, 'use_udp', False),
 ], ids=['not wanted', 'no UDP'])
 def test_a_model_that_fits_nothing_has_nothing_in_its_graph(change, deployed):

@@ -92,7 +92,7 @@ def test_the_file_describes_itself(onnx_file):
     texts = session.get_modelmeta().custom_metadata_map
     meta = {key: json.loads(text) for key, text in texts.items()}
     assert meta['input'] == dict(layout='NHWC', dtype='uint8', channels='BGR')
-    assert meta['fit_to_ladder'] is True
+    assert meta['fitted_sizes'] == meta['training_sizes']
     assert meta['training_sizes'] == [[128, 96], [96, 72], [64, 48]]
     assert (meta['size_multiple'], meta['max_height']) == (8, 512)
     assert meta['bbox_padding'] == 1.25 and meta['use_udp'] is True

@@ -21,6 +21,8 @@ class NativeResolutionPartitioner(BasePartitioner):
     nothing is enlarged. Samples that are too small for every client, and
     these alone, are enlarged: the clients of the smallest input size hold
     them. Clients of one input size share its samples at random and evenly.
+    Where a client has a ``capture_size``, that counts in place of its input
+    size: the pixels that its camera has taken.
 
     In `Mitigating Resolution-Drift in Federated Learning
     <https://arxiv.org/abs/2507.23461>`_ (Lim et al.) samples drawn at random
@@ -54,7 +56,7 @@ class NativeResolutionPartitioner(BasePartitioner):
     def assign(self, dataset: Any, clients: Sequence[Any],
                rng: np.random.Generator) -> List[np.ndarray]:
         """Apply the rule; see :meth:`BasePartitioner.assign`."""
-        client_sizes = [tuple(client.input_size) for client in clients]
+        client_sizes = [tuple(client.camera_size) for client in clients]
         sizes = sorted(set(client_sizes), key=lambda size: size[::-1])
         ranks = self._rank_samples(read_box_sizes(dataset), sizes)
         shares = [np.empty(0, dtype=np.int64)] * len(clients)

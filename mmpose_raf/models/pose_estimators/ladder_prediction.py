@@ -1,6 +1,6 @@
 """Prediction of a model that was trained on a ladder of sizes."""
 
-from typing import Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -9,11 +9,14 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.utils.typing import InstanceList, PixelDataList, SampleList
 from torch import Tensor
 
-from mmpose_raf.errors import ConfigError
+from mmpose_raf.errors import ConfigError, check_choice
 from mmpose_raf.models.codecs import check_codec, is_udp, resize_codec
 from mmpose_raf.models.ladder import (check_backbone_takes, check_ladder,
                                       fit_size, resample)
 from mmpose_raf.sizes import Size, size_of
+
+#: The levels of a ladder, from high to low, that a rule fits inputs to.
+FITS = {'nearest': slice(None), 'highest': slice(1)}
 
 
 class LadderPrediction(TopdownPoseEstimator):
@@ -27,11 +30,12 @@ class LadderPrediction(TopdownPoseEstimator):
               their mirror images through backbone and neck as one batch of
               twice the size, or in MMPose's way, one pass for each. Defaults
               to False: on a CPU two passes are faster.
-            - ``fit_to_ladder`` (bool): whether inputs smaller than the
-              lowest level are enlarged to it, and those larger than the
-              highest reduced, before the model sees them, see
-              :func:`fit_size`. Keypoints are in the photograph as ever,
-              heatmaps have the size of the level. Defaults to False.
+            - ``fit_to_ladder`` (str, optional): which inputs are resized
+              before the model sees them, see :func:`fit_size`:
+              ``'highest'``, all to the highest level; or ``'nearest'``, only
+              those beyond the ladder, to its nearest end. Keypoints are in
+              the photograph as ever, heatmaps have the size of the level.
+              Defaults to None: no input is.
 
     Raises:
         ConfigError: If ladder, head or codec do not fit.
@@ -40,6 +44,9 @@ class LadderPrediction(TopdownPoseEstimator):
     def __init__(self, *, ladder: Sequence[Size], **kwargs):
         super().__init__(**kwargs)
         self.ladder = check_ladder(ladder, 'model.ladder')
+        fit = self.test_cfg.get('fit_to_ladder')
+        if fit is not None:
+            check_choice(fit, FITS, 'model.test_cfg.fit_to_ladder')
         if not isinstance(self.head, HeatmapHead):
             raise ConfigError(
                 'model.head', 'RAFPoseEstimator distils heatmaps',
@@ -86,11 +93,16 @@ class LadderPrediction(TopdownPoseEstimator):
             return inputs
         return resample(inputs, size, self.use_udp)
 
+    @property
+    def fitted_levels(self) -> List[Size]:
+        """list[tuple[int, int]]: Sizes (w, h), from high to low, within whose
+        range inputs are predicted; empty if none is resized."""
+        fit = self.test_cfg.get('fit_to_ladder')
+        return self.ladder[FITS[fit]] if fit else []
+
     def _size_of_prediction(self, size: Size) -> Size:
         """Size (w, h) that the model sees of an input of a size (w, h)."""
-        if self.ladder and self.test_cfg.get('fit_to_ladder', False):
-            return fit_size(size, self.ladder)
-        return size
+        return fit_size(size, self.fitted_levels)
 
     def add_pred_to_datasample(self, batch_pred_instances: InstanceList,
                                batch_pred_fields: Optional[PixelDataList],

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmpose_raf.errors import ConfigError
 from mmpose_raf.models.ladder import fit_size
 from tests.test_models.test_pose_estimators.test_raf_pose_estimator import (
     HIGH, LADDER, LOW, MID, batch_of, build, predict, sample_of)
@@ -28,14 +29,36 @@ def test_sizes(size, wanted):
     assert fit_size(size, LADDER) == wanted
 
 
+@pytest.mark.parametrize('size, wanted', [
+    (SMALL, HIGH),
+    (LOW, HIGH),
+    (MID, HIGH),
+    (HIGH, HIGH),
+    (LARGE, HIGH),
+    ((64, 64), (64, 64))  # another aspect ratio
+])
+def test_everything_is_predicted_at_the_highest_level(size, wanted):
+    model = build(test_cfg=dict(fit_to_ladder='highest'))
+    with torch.no_grad():
+        heatmaps = model(torch.randn(1, 3, *size[::-1]), None, mode='tensor')
+    assert heatmaps.shape[2:] == (wanted[1] // 4, wanted[0] // 4)
+
+
+def test_another_rule_is_refused():
+    with pytest.raises(ConfigError, match='test_cfg.fit_to_ladder.*True'):
+        build(test_cfg=dict(fit_to_ladder=True))
+
+
 @pytest.mark.parametrize('flip', [{}, dict(flip_test=True, joint_flip=True)])
-@pytest.mark.parametrize('size, seen', [(SMALL, LOW), (LARGE, HIGH)])
-def test_keypoints_are_those_of_the_resized_person(size, seen, flip):
+@pytest.mark.parametrize('fit, size, seen', [('nearest', SMALL, LOW),
+                                             ('nearest', LARGE, HIGH),
+                                             ('highest', LOW, HIGH)])
+def test_keypoints_are_those_of_the_resized_person(fit, size, seen, flip):
     """As if the crop had been resized before, which is no other crop."""
     model = build()
     images, _ = batch_of(size)
     fitted, _ = predict(model, images, [sample_of(size, i) for i in range(2)],
-                        fit_to_ladder=True, **flip)
+                        fit_to_ladder=fit, **flip)
     resized = F.interpolate(
         images, size=seen[::-1], mode='bilinear', align_corners=True)
     wanted, _ = predict(model, resized, [sample_of(seen, i) for i in range(2)],
@@ -49,13 +72,13 @@ def test_keypoints_are_those_of_the_resized_person(size, seen, flip):
 
 def test_heatmaps_are_those_of_the_level():
     """What is exported, and what ``mode='tensor'`` gives."""
-    model = build(test_cfg=dict(fit_to_ladder=True))
+    model = build(test_cfg=dict(fit_to_ladder='nearest'))
     with torch.no_grad():
         heatmaps = model(torch.randn(1, 3, SMALL[1], SMALL[0]), None, mode='tensor')
     assert heatmaps.shape[2:] == (LOW[1] // 4, LOW[0] // 4)
 
 
-@pytest.mark.parametrize('options', [dict(), dict(fit_to_ladder=False)])
+@pytest.mark.parametrize('options', [dict(), dict(fit_to_ladder=None)])
 def test_it_is_off_by_default(options):
     model = build(test_cfg=options)
     with torch.no_grad():
@@ -65,7 +88,7 @@ def test_it_is_off_by_default(options):
 
 def test_training_keeps_the_native_size():
     """A client above the ladder trains at its own size all the same."""
-    model = build(ladder=[MID, LOW], test_cfg=dict(fit_to_ladder=True))
+    model = build(ladder=[MID, LOW], test_cfg=dict(fit_to_ladder='nearest'))
     losses = model.loss(*batch_of(HIGH))
     assert {key for key in losses if key.startswith('task_')} == {
         'task_256x192', 'task_192x144', 'task_128x96'
@@ -74,7 +97,7 @@ def test_training_keeps_the_native_size():
 
 def test_without_a_ladder_nothing_is_fitted():
     model = build(
-        ladder=[], distill=None, test_cfg=dict(fit_to_ladder=True))
+        ladder=[], distill=None, test_cfg=dict(fit_to_ladder='nearest'))
     with torch.no_grad():
         heatmaps = model(torch.randn(1, 3, SMALL[1], SMALL[0]), None, mode='tensor')
     assert heatmaps.shape[2:] == (SMALL[1] // 4, SMALL[0] // 4)
