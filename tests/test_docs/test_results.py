@@ -8,22 +8,29 @@ from mmpose_raf.evaluation import DriftResult
 from mmpose_raf.experiments import load_experiments
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = sorted((ROOT / 'docs/results').iterdir())
+RESULTS = ROOT / 'docs/results'
+STUDIES = sorted(RESULTS.iterdir())
+# Some models were tested with every input at the highest size as well.
+FOLDERS = [*STUDIES, *sorted(RESULTS.glob('*/highest'))]
 # What the tables give, a row for each group of seeds.
 TEXT = ''.join((ROOT / f'docs/{name}.md').read_text()
                for name in ('results', 'results_details'))
+
+
+def id_of(folder):
+    return '-'.join(folder.relative_to(RESULTS).parts)
 
 
 def results_of(folder):
     return [DriftResult.load(path) for path in sorted(folder.glob('*.json'))]
 
 
-@pytest.mark.parametrize('folder', FOLDERS, ids=lambda path: path.name)
+@pytest.mark.parametrize('folder', FOLDERS, ids=id_of)
 def test_they_are_of_a_set(folder):
     experiments = {
         experiment.name: experiment.config
         for experiment in load_experiments(
-            ROOT / f'configs/experiments/{folder.name}.py')
+            ROOT / f'configs/experiments/{id_of(folder).split("-")[0]}.py')
     }
     results = results_of(folder)
     assert results
@@ -34,10 +41,10 @@ def test_they_are_of_a_set(folder):
     assert len({result.fingerprint for result in results}) == 1
 
 
-@pytest.mark.parametrize('folder', FOLDERS, ids=lambda path: path.name)
+@pytest.mark.parametrize('folder', FOLDERS, ids=id_of)
 def test_the_tables_give_them(folder):
     """Each mean over the seeds stands in a row of a table."""
-    digits = 2 if folder.name.startswith('faces') else 1
+    digits = 2 if id_of(folder).startswith('faces') else 1
     groups = {}
     for result in results_of(folder):
         name = result.name.rpartition('-seed')[0]
