@@ -1,34 +1,46 @@
 """What one hostile client of five costs, and which defence bears it.
 
-Five honest clients (two of 64x48, three of 48x32, 60 rendered persons each)
-train with FedAvg. From that model on, for each attack and defence, one of the
-small ones is hostile for some rounds. FRL, whose network is another, has
-honest rounds of its own. Printed are PCK of the global model over both sizes,
-PCK with the backdoor's patch in every image, how often the patch moves the
-nose, where no client is hostile PCK on 50 persons at each size after PGD has
-changed their images by up to 4 of 255, and the seconds of computation. With
---first backdoor all clients put it into the model, and the rounds after that
-show whether it goes.
+Five clients (two of 64x48, three of 48x32, 60 rendered persons each) train
+from scratch. From that model on, for each attack and defence, one of the small
+ones is hostile for some rounds. FRL, whose network is another, has first
+rounds of its own. Measured are PCK of the global model over both sizes, PCK
+with the backdoor's patch in every image, how often the patch moves the nose,
+where no client is hostile PCK on 50 persons at each size after PGD has changed
+their images by up to 4 of 255, and the seconds of computation. There are three
+studies:
 
-    python -m benchmarks.attacks [--attacks none 'sign flip x10' ...]
-        [--defences FedAvg ...] [--first backdoor] [--seed 0]
+- hostile: 40 honest rounds, then six with each attack and defence.
+- renewed: 40 honest rounds, then 24 in which a client puts the backdoor into
+  the model again and again.
+- planted: 24 rounds in which all clients put it there, then six honest ones.
+
+Each cell goes to a file, and is measured once. Printed is the table of all
+that the files hold.
+
+    python -m benchmarks.attacks hostile [--seeds 0 1 2] [--attacks none ...]
+        [--defences FedAvg ...] [--results FOLDER]
 """
 
 import argparse
 import tempfile
 import time
-from typing import Dict, List, Optional
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from benchmarks.cells import RESULTS, Cell, CellMeans, Cells
 from benchmarks.small_people import (HIGH, LOW, evaluate, load_people,
                                      make_config)
 from mmpose_raf.attacks import PGD
 from mmpose_raf.attacks.pgd import images_of
 from mmpose_raf.evaluation import BackdoorSuccess
+from mmpose_raf.evaluation.drift_tables import markdown_table
 
 PERSONS = 60
 BACKDOOR = dict(joint=0, shift=(0.25, 0.))
@@ -48,6 +60,16 @@ ATTACKS: Dict[str, List[dict]] = {
     'random x10': [dict(type='RandomUpdate', scale=10.)],
     'a little is enough': [dict(type='ALittleIsEnough', z=1.5)],
 }
+#: That of a client which does little else, round after round.
+RENEWED: Dict[str, List[dict]] = {
+    'backdoor in all x5': [
+        dict(PATCH, share=1.),
+        dict(type='ScaleUpdate', scale=5.)
+    ],
+}
+ALL_ATTACKS = {**ATTACKS, **RENEWED}
+#: Stands for the model of the first rounds.
+BEFORE = 'before'
 TRIMMED = dict(type='TrimmedMean')
 #: What stands in the config's federation.
 DEFENCES: Dict[str, dict] = {
@@ -69,8 +91,43 @@ DEFENCES: Dict[str, dict] = {
 }
 
 
+@dataclass(frozen=True)
+class Study:
+    """Which trainings are compared.
+
+    Args:
+        first (str): What all clients do in the first rounds.
+        first_rounds (int): Their number.
+        rounds (int): Rounds after them, with one hostile client.
+        attacks (tuple[str]): What it does.
+        defences (tuple[str]): Against it.
+    """
+    first: str
+    first_rounds: int
+    rounds: int
+    attacks: Sequence[str] = tuple(ATTACKS)
+    defences: Sequence[str] = tuple(DEFENCES)
+
+    @property
+    def settings(self) -> dict:
+        """dict: What all of its cells have in common."""
+        return dict(
+            first=self.first,
+            first_rounds=self.first_rounds,
+            rounds=self.rounds,
+            persons=PERSONS)
+
+
+STUDIES = {
+    'hostile': Study('none', 40, 6),
+    'renewed': Study('none', 40, 24, ('none', *RENEWED)),
+    'planted': Study('backdoor', 24, 6, ('none', ), ('FedAvg', 'FLIP')),
+}
+
+
 def config_of(attack: str, defence: str, rounds: int, seed: int, folder: str,
-              load_from: Optional[str], num_hostile: int = 1) -> Config:
+              load_from: Optional[str] = None,
+              num_hostile: int = 1) -> Config:
     """The config of one training."""
     clients = [
         dict(name=f'{name}{i}', input_size=size)
@@ -78,7 +135,7 @@ def config_of(attack: str, defence: str, rounds: int, seed: int, folder: str,
         for i in range(count)
     ]
     for client in clients[-num_hostile:]:
-        client['attack'] = ATTACKS[attack]
+        client['attack'] = ALL_ATTACKS[attack]
     cfg = make_config(
         dict(
             clients=clients,
@@ -94,29 +151,28 @@ def config_of(attack: str, defence: str, rounds: int, seed: int, folder: str,
 
 
 class Judge:
-    """Measures models on people that nobody has trained on.
+    """Measures models on people that nobody has trained on."""
 
-    Args:
-        num_samples (int): How many, at each of both sizes.
-    """
-
-    def __init__(self, num_samples: int):
+    def __init__(self):
         patch = dict(PATCH, share=1.)
         people, patched = (
-            load_people(num_samples, (HIGH, LOW), after=attacks).values()
+            load_people(200, (HIGH, LOW), after=attacks).values()
             for attacks in ([], [patch]))
         self.clean, self.patched = sum(people, []), sum(patched, [])
         # PGD takes its time.
         self.few = [batches[0] for batches in people]
         self.pgd = PGD(eps=4., step_size=1., steps=8)
 
-    def measure(self, model: torch.nn.Module) -> Dict[str, float]:
-        """In percent PCK, without and with the patch, and its success."""
-        patched = evaluate(model, self.patched, [BackdoorSuccess(**BACKDOOR)])
-        return dict(
-            pck=evaluate(model, self.clean)['PCK'],
-            patched=patched['PCK'],
-            success=patched['backdoor_success'])
+    def measure(self, model: torch.nn.Module) -> Cell:
+        """PCK in percent, and how often the nose is where the patch moves it,
+        though there is no patch."""
+        values = evaluate(model, self.clean, [BackdoorSuccess(**BACKDOOR)])
+        return dict(pck=values['PCK'], chance=values['backdoor_success'])
+
+    def measure_patched(self, model: torch.nn.Module) -> Cell:
+        """The same with the patch in every image."""
+        values = evaluate(model, self.patched, [BackdoorSuccess(**BACKDOOR)])
+        return dict(patched=values['PCK'], success=values['backdoor_success'])
 
     def measure_changed(self, model: torch.nn.Module) -> float:
         """PCK in percent on a batch of each size that PGD has changed."""
@@ -131,74 +187,141 @@ class Judge:
 
 
 def network_of(defence: str) -> str:
-    """The defence whose honest rounds one goes on from."""
+    """The defence whose first rounds one goes on from."""
     return 'FRL' if defence == 'FRL' else 'FedAvg'
 
 
-def train(attack: str, defence: str, rounds: int, seed: int,
-          load_from: Optional[str] = None,
-          num_hostile: int = 1) -> torch.nn.Module:
-    """Train, from scratch or from a checkpoint on; return the model."""
-    with tempfile.TemporaryDirectory() as folder:
-        runner = Runner.from_cfg(
-            config_of(attack, defence, rounds, seed, folder, load_from,
-                      num_hostile))
-        return runner.train()
+class Bench:
+    """Measures cells of a study with one seed.
+
+    Args:
+        study (Study): The study.
+        seed (int): Seed of the trainings.
+        judge (Judge): Measures.
+        folder (str): Where the models of the first rounds are kept.
+    """
+
+    def __init__(self, study: Study, seed: int, judge: Judge, folder: str):
+        self.study, self.seed, self.judge = study, seed, judge
+        self.folder = folder
+
+    def _first(self, network: str) -> str:
+        """Checkpoint of the first rounds, which are trained when needed."""
+        path = Path(self.folder) / f'{network}-{self.seed}.pth'
+        if not path.exists():
+            model = self._train(
+                self.study.first,
+                network,
+                self.study.first_rounds,
+                num_hostile=5)
+            torch.save(dict(state_dict=model.state_dict()), path)
+        return str(path)
+
+    def _train(self, attack: str, defence: str, rounds: int,
+               *args, **kwargs) -> torch.nn.Module:
+        """Train, from scratch or from a checkpoint on."""
+        with tempfile.TemporaryDirectory() as folder:
+            return Runner.from_cfg(
+                config_of(attack, defence, rounds, self.seed, folder, *args,
+                          **kwargs)).train()
+
+    def _load(self, network: str, path: str) -> torch.nn.Module:
+        """A model that has been trained."""
+        with tempfile.TemporaryDirectory() as folder:
+            runner = Runner.from_cfg(
+                config_of('none', network, 1, self.seed, folder, path))
+            runner.load_or_resume()
+            return runner.model
+
+    def measure(self, attack: str, defence: str) -> Cell:
+        """Values of a cell; of the attack BEFORE those of the first model."""
+        path = self._first(network_of(defence))
+        start = time.process_time()
+        if attack == BEFORE:
+            model = self._load(defence, path)
+        else:
+            model = self._train(attack, defence, self.study.rounds, path)
+        seconds = time.process_time() - start
+        cell = self.judge.measure(model)
+        steps = ALL_ATTACKS.get(attack, [])
+        if not steps or steps[0]['type'] == PATCH['type']:
+            cell.update(self.judge.measure_patched(model))
+        if not steps:
+            cell['pgd'] = self.judge.measure_changed(model)
+        return dict(cell, seconds=seconds)
+
+
+def loss_table(means: CellMeans) -> str:
+    """PCK of each defence under each attack."""
+    return markdown_table(
+        ['defence', *ATTACKS],
+        [[defence, *(means.text(f'{attack}, {defence}', 'pck')
+                     for attack in ATTACKS)] for defence in DEFENCES])
+
+
+def cost_table(means: CellMeans) -> str:
+    """What each defence does without an attack."""
+    keys = dict(pck=1, pgd=1, seconds=0)
+    cells = {
+        'before': f'{BEFORE}, FedAvg',
+        'before, FRL': f'{BEFORE}, FRL',
+        **{defence: f'none, {defence}' for defence in DEFENCES}
+    }
+    return markdown_table(
+        ['defence', 'PCK', 'under PGD', 's'],
+        [[label, *(means.text(name, key, digits)
+                   for key, digits in keys.items())]
+         for label, name in cells.items()])
+
+
+def backdoor_table(means: CellMeans) -> str:
+    """How often the patch moves the nose, by attack and defence."""
+    keys = ('pck', 'patched', 'chance', 'success', 'pgd')
+    names = [f'{attack}, {defence}' for attack in (BEFORE, *ALL_ATTACKS)
+             for defence in DEFENCES]
+    return markdown_table([
+        'attack, defence', 'PCK', 'with patch', 'nose moved without patch',
+        'nose moved with patch', 'under PGD'
+    ], [[name, *(means.text(name, key) for key in keys)]
+        for name in names if means.values(name, 'patched')])
+
+
+#: What is printed of each study.
+TABLES = {
+    'hostile': (loss_table, cost_table),
+    'renewed': (backdoor_table, ),
+    'planted': (backdoor_table, ),
+}
 
 
 def main():
-    """Train all and print the table."""
+    """Measure what is missing and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--first-rounds', type=int, default=16)
-    parser.add_argument(
-        '--first',
-        choices=ATTACKS,
-        default='none',
-        help='what all clients do in the first rounds')
-    parser.add_argument('--rounds', type=int, default=6)
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument(
-        '--persons', type=int, default=200, help='on whom is measured')
-    parser.add_argument(
-        '--attacks', nargs='+', choices=ATTACKS, default=list(ATTACKS))
-    parser.add_argument(
-        '--defences', nargs='+', choices=DEFENCES, default=list(DEFENCES))
+    parser.add_argument('study', choices=STUDIES)
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0])
+    parser.add_argument('--attacks', nargs='+', choices=ALL_ATTACKS)
+    parser.add_argument('--defences', nargs='+', choices=DEFENCES)
+    parser.add_argument('--results', type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     init_default_scope('mmpose')
-    judge = Judge(arguments.persons)
-
-    def report(attack: str, defence: str, model: torch.nn.Module):
-        seconds = time.process_time() - start
-        cells = [f'{value:.1f}' for value in judge.measure(model).values()]
-        is_hostile = bool(ATTACKS.get(attack))
-        cells.append(
-            '' if is_hostile else f'{judge.measure_changed(model):.1f}')
-        print(f'| {attack} | {defence} | {" | ".join(cells)} '
-              f'| {seconds:.0f} |', flush=True)
-
-    print('| attack | defence | PCK | with patch | success | under PGD | s |\n'
-          '|---|---|---:|---:|---:|---:|---:|')
+    study, judge = STUDIES[arguments.study], Judge()
+    defences = arguments.defences or study.defences
     with tempfile.TemporaryDirectory() as folder:
-        before = {}
-        for kind in sorted({network_of(name) for name in arguments.defences}):
-            start = time.process_time()
-            model = train(
-                arguments.first,
-                kind,
-                arguments.first_rounds,
-                arguments.seed,
-                num_hostile=5)
-            report('before', kind, model)
-            before[kind] = f'{folder}/{kind}.pth'
-            torch.save(dict(state_dict=model.state_dict()), before[kind])
-        for attack in arguments.attacks:
-            for defence in arguments.defences:
-                start = time.process_time()
-                report(
-                    attack, defence,
-                    train(attack, defence, arguments.rounds, arguments.seed,
-                          before[network_of(defence)]))
+        for seed in arguments.seeds:
+            cells = Cells(arguments.results, arguments.study, seed,
+                          study.settings)
+            bench = Bench(study, seed, judge, folder)
+            for network in dict.fromkeys(map(network_of, defences)):
+                cells.fill(f'{BEFORE}, {network}', partial(
+                    bench.measure, BEFORE, network))
+            for attack in arguments.attacks or study.attacks:
+                for defence in defences:
+                    cells.fill(f'{attack}, {defence}',
+                               partial(bench.measure, attack, defence))
+    means = CellMeans(arguments.results, arguments.study)
+    for table in TABLES[arguments.study]:
+        print(table(means), end='\n\n')
 
 
 if __name__ == '__main__':
