@@ -39,6 +39,6 @@ model = dict(
         flip_test=True,
         flip_mode='heatmap',
         shift_heatmap=False,
-        # Inputs beyond the ladder are predicted at its ends. 'highest' predicts
-        # all at the highest size: more accurate at low ones, and dearer.
+        # Inputs beyond the ladder are predicted at its ends. 'highest'
+        # predicts all at the highest size, which costs more at low ones.
         fit_to_ladder='nearest'))

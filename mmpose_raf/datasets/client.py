@@ -55,8 +55,8 @@ class Client:
 
     @property
     def camera_size(self) -> Size:
-        """tuple[int, int]: Pixels (w, h) of its images' crops that a camera has
-        taken; the input may be larger."""
+        """tuple[int, int]: Pixels (w, h) that its camera has taken of a crop;
+        the input may be larger."""
         return self.capture_size or self.input_size
 
     @property
