@@ -71,7 +71,8 @@ def check_choice(value: str, choices: Sequence[str], field: str) -> str:
     Raises:
         ConfigError: If it is none of them.
     """
-    if value not in choices:
+    # A list has no hash to look up.
+    if value not in list(choices):
         raise ConfigError(field, f'got {value!r}',
-                          f'use one of {", ".join(choices)}')
+                          f'use one of {", ".join(map(str, choices))}')
     return value

@@ -16,7 +16,7 @@ from mmpose_raf.models.ladder import (check_backbone_takes, check_ladder,
 from mmpose_raf.sizes import Size, size_of
 
 #: The levels of a ladder, from high to low, that a rule fits inputs to.
-FITS = {'nearest': slice(None), 'highest': slice(1)}
+FITS = {None: slice(0), 'nearest': slice(None), 'highest': slice(1)}
 
 
 class LadderPrediction(TopdownPoseEstimator):
@@ -44,9 +44,9 @@ class LadderPrediction(TopdownPoseEstimator):
     def __init__(self, *, ladder: Sequence[Size], **kwargs):
         super().__init__(**kwargs)
         self.ladder = check_ladder(ladder, 'model.ladder')
-        fit = self.test_cfg.get('fit_to_ladder')
-        if fit is not None:
-            check_choice(fit, FITS, 'model.test_cfg.fit_to_ladder')
+        check_choice(
+            self.test_cfg.get('fit_to_ladder'), FITS,
+            'model.test_cfg.fit_to_ladder')
         if not isinstance(self.head, HeatmapHead):
             raise ConfigError(
                 'model.head', 'RAFPoseEstimator distils heatmaps',
@@ -97,8 +97,7 @@ class LadderPrediction(TopdownPoseEstimator):
     def fitted_levels(self) -> List[Size]:
         """list[tuple[int, int]]: Sizes (w, h), from high to low, within whose
         range inputs are predicted; empty if none is resized."""
-        fit = self.test_cfg.get('fit_to_ladder')
-        return self.ladder[FITS[fit]] if fit else []
+        return self.ladder[FITS[self.test_cfg.get('fit_to_ladder')]]
 
     def _size_of_prediction(self, size: Size) -> Size:
         """Size (w, h) that the model sees of an input of a size (w, h)."""

@@ -44,9 +44,12 @@ def test_everything_is_predicted_at_the_highest_level(size, wanted):
     assert heatmaps.shape[2:] == (wanted[1] // 4, wanted[0] // 4)
 
 
-def test_another_rule_is_refused():
-    with pytest.raises(ConfigError, match='test_cfg.fit_to_ladder.*True'):
-        build(test_cfg=dict(fit_to_ladder=True))
+@pytest.mark.parametrize('rule', [True, ['highest']], ids=str)
+def test_another_rule_is_refused(rule):
+    with pytest.raises(ConfigError, match=(
+            r'test_cfg.fit_to_ladder: got .*(True|\[).*'
+            'use one of None, nearest, highest')):
+        build(test_cfg=dict(fit_to_ladder=rule))
 
 
 @pytest.mark.parametrize('flip', [{}, dict(flip_test=True, joint_flip=True)])
