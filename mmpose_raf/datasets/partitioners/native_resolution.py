@@ -97,7 +97,7 @@ class NativeResolutionPartitioner(BasePartitioner):
                 raise self.error(
                     'samples_per_client',
                     f'it asks for {count} samples for client '
-                    f'{client.name!r} ({size_name(client.input_size)}), whose '
+                    f'{client.name!r} ({size_name(client.camera_size)}), whose '
                     f'share has {len(share)}', 'ask for fewer')
         return [share[:count] for share, count in zip(shares, counts)]
 
