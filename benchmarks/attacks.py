@@ -22,6 +22,7 @@ that the files hold.
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from benchmarks.small_people import (HIGH, LOW, evaluate, load_people,
                                      make_config)
 from mmpose_raf.attacks import PGD
 from mmpose_raf.attacks.pgd import images_of
+from mmpose_raf.command_line import exit_code
 from mmpose_raf.evaluation import BackdoorSuccess
 from mmpose_raf.evaluation.drift_tables import markdown_table
 
@@ -218,12 +220,12 @@ class Bench:
         return str(path)
 
     def _train(self, attack: str, defence: str, rounds: int,
-               *args, **kwargs) -> torch.nn.Module:
-        """Train, from scratch or from a checkpoint on."""
+               **options) -> torch.nn.Module:
+        """Train; the options are those of :func:`config_of`."""
         with tempfile.TemporaryDirectory() as folder:
             return Runner.from_cfg(
-                config_of(attack, defence, rounds, self.seed, folder, *args,
-                          **kwargs)).train()
+                config_of(attack, defence, rounds, self.seed, folder,
+                          **options)).train()
 
     def _load(self, network: str, path: str) -> torch.nn.Module:
         """A model that has been trained."""
@@ -236,19 +238,21 @@ class Bench:
     def measure(self, attack: str, defence: str) -> Cell:
         """Values of a cell; of the attack BEFORE those of the first model."""
         path = self._first(network_of(defence))
-        start = time.process_time()
+        cost = {}
         if attack == BEFORE:
             model = self._load(defence, path)
         else:
-            model = self._train(attack, defence, self.study.rounds, path)
-        seconds = time.process_time() - start
+            start = time.process_time()
+            model = self._train(
+                attack, defence, self.study.rounds, load_from=path)
+            cost['seconds'] = time.process_time() - start
         cell = self.judge.measure(model)
         steps = ALL_ATTACKS.get(attack, [])
         if not steps or steps[0]['type'] == PATCH['type']:
             cell.update(self.judge.measure_patched(model))
         if not steps:
             cell['pgd'] = self.judge.measure_changed(model)
-        return dict(cell, seconds=seconds)
+        return {**cell, **cost}
 
 
 def loss_table(means: CellMeans) -> str:
@@ -325,4 +329,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(exit_code(main))

@@ -14,6 +14,7 @@ the files hold.
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from functools import partial
@@ -27,6 +28,7 @@ from mmengine.runner import Runner
 from benchmarks.cells import RESULTS, Cell, CellMeans, Cells
 from benchmarks.small_people import (HIGH, LOW, evaluate, load_people,
                                      make_config)
+from mmpose_raf.command_line import exit_code
 from mmpose_raf.evaluation.drift_tables import markdown_table
 from mmpose_raf.federation.state_math import state_bytes
 from mmpose_raf.sizes import size_name
@@ -108,4 +110,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(exit_code(main))
