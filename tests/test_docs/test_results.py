@@ -22,6 +22,10 @@ def id_of(folder):
     return '-'.join(folder.relative_to(RESULTS).parts)
 
 
+def set_of(folder):
+    return folder.relative_to(RESULTS).parts[0]
+
+
 def results_of(folder):
     return [DriftResult.load(path) for path in sorted(folder.glob('*.json'))]
 
@@ -31,7 +35,7 @@ def test_they_are_of_a_set(folder):
     experiments = {
         experiment.name: experiment.config
         for experiment in load_experiments(
-            ROOT / f'configs/experiments/{id_of(folder).split("-")[0]}.py')
+            ROOT / f'configs/experiments/{set_of(folder)}.py')
     }
     results = results_of(folder)
     assert results
@@ -45,7 +49,7 @@ def test_they_are_of_a_set(folder):
 @pytest.mark.parametrize('folder', FOLDERS, ids=id_of)
 def test_the_tables_give_them(folder):
     """Each mean over the seeds stands in a row of a table."""
-    digits = 2 if id_of(folder).startswith('faces') else 1
+    digits = 2 if set_of(folder).startswith('faces') else 1
     groups = {}
     for result in results_of(folder):
         name = result.name.rpartition('-seed')[0]
